@@ -1,0 +1,97 @@
+// The interface of a layout: probe, read, preflight, plan, verify. Stateless; one object per layout.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "libckpt/context.hpp"
+#include "libckpt/document.hpp"
+#include "libckpt/file.hpp"
+#include "libckpt/write_plan.hpp"
+
+namespace ckpt {
+
+/// How sure a format is that a source is its own.
+enum class Evidence : std::uint8_t { kNo, kByName, kLikely, kCertain };
+
+/// Something that writing would not keep: a value, dtype, shape, order or sharing that cannot come back.
+struct Loss {
+    std::string path;  ///< of the node
+    std::string what;  ///< "is float8_e4m3fn, which JLD2 cannot hold"
+};
+
+struct WriteOptions {
+    std::string output_name;          ///< last component of the output's path; torch's archive prefix follows from it
+    std::string compress;             ///< "", "zstd" or "gzip", where the format has it
+    bool allow_loss = false;          ///< write what can be written, leave out the rest
+};
+
+/// What a layout can hold; shown by `ckpt formats`.
+struct Capabilities {
+    bool can_write = false;
+    bool is_folder = false;
+    std::string_view description;  ///< one line for a person
+    std::string_view holds;        ///< "everything", "tensors only", ...
+    std::vector<std::string_view> compressions;
+};
+
+enum class VerifyLevel : std::uint8_t { kQuick, kFull };
+
+struct Finding {
+    enum class Severity : std::uint8_t { kNote, kWarning, kDamage } severity = Severity::kDamage;
+    std::string path;  ///< within the checkpoint, or empty for the file
+    std::string what;
+};
+
+/// Implementations are stateless and thread-safe.
+class Format {
+public:
+    virtual ~Format() = default;
+
+    virtual std::string_view name() const noexcept = 0;
+    /// Without dot; the first is the usual one. Empty where the layout is chosen by name only.
+    virtual std::vector<std::string_view> extensions() const = 0;
+    virtual Capabilities capabilities() const = 0;
+
+    /// Looks at head, size, name and entries only; reads nothing.
+    virtual Evidence probe(const Source& source) const noexcept = 0;
+
+    /// Structure now, bytes later. Throws Error without a file name.
+    virtual Document read(const Source& source, const Context& context) const = 0;
+
+    /// Everything that `plan` would lose, in document order.
+    virtual std::vector<Loss> preflight(const Document& document, const WriteOptions& options) const = 0;
+
+    /// The plan of an output. Throws Error (kRefused) where preflight has losses and options do not allow them.
+    virtual WritePlan plan(const Document& document, const WriteOptions& options, const Context& context) const = 0;
+
+    /// Collects all findings; throws only when the source cannot be read at all. The default reads the document.
+    virtual std::vector<Finding> verify(const Source& source, VerifyLevel level, const Context& context) const;
+};
+
+/// The layouts a program knows, in order of preference. A plain value: no singletons, no registration.
+class Registry {
+public:
+    explicit Registry(std::vector<std::unique_ptr<Format>> formats) : formats_(std::move(formats)) {}
+    const std::vector<std::unique_ptr<Format>>& formats() const noexcept { return formats_; }
+    /// By layout name, or nullptr.
+    const Format* by_name(std::string_view name) const noexcept;
+    /// The writable layout for an output path's extension, or nullptr.
+    const Format* by_extension(std::string_view path) const noexcept;
+    /// The layout with the best evidence. Throws Error (kNotCheckpoint) saying what the source looks like instead (text, HTML, a
+    /// git-LFS pointer, an empty file is kDamaged).
+    const Format& detect(const Source& source) const;
+
+private:
+    std::vector<std::unique_ptr<Format>> formats_;
+};
+
+/// Opens, detects (unless `forced` names a layout) and reads. Errors name the file.
+Document read_document(const Registry& registry, const std::string& path, const Context& context,
+                       const Format* forced = nullptr);
+
+}  // namespace ckpt
