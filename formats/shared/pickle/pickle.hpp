@@ -1,0 +1,55 @@
+// Pickle streams of protocols 0 to 5 as values, and values as pickle streams. Nothing named in a stream is ever run.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "libckpt/context.hpp"
+#include "libckpt/value.hpp"
+
+namespace ckpt {
+
+/// Gives meaning to the calls of a stream. The default of each hook leaves the general form: an ObjectNode with its Recipe.
+class PickleReaderHooks {
+public:
+    virtual ~PickleReaderHooks() = default;
+    /// A persistent id. Throws Error (kDamaged) when it names nothing.
+    virtual Value persistent_load(Pool& pool, Value id);
+    /// `callable(*args)` or `cls.__new__(cls, *args)`: a value in place of the inert object, or nullopt to keep that.
+    virtual std::optional<Value> construct(Pool& pool, Recipe::How how, const std::string& callable, Value args);
+    /// `state` is set on a value that `construct` made (not on an inert object): true if it was taken. False is damage.
+    virtual bool build(Pool& pool, Value target, Value state);
+};
+
+/// What a stream was, beside its value.
+struct PickleFacts {
+    int protocol = 0;                 ///< of the PROTO opcode; 0 without one
+    std::uint64_t size_bytes = 0;     ///< up to and with STOP
+    std::vector<std::string> globals; ///< every global named, "module.name", first appearance, Python 3 names
+};
+
+/// Reads one pickle from the start of `bytes`. Plain Python kinds become plain values (set, frozenset, bytes, bytearray, complex, int
+/// of any width, OrderedDict and other dict and list classes as typed nodes); all else an ObjectNode. Python 2 module names are given as Python 3's.
+/// Throws Error (kDamaged) with the byte offset in message and `at`. On an error `facts` holds what was seen before it.
+Value read_pickle(std::string_view bytes, Pool& pool, PickleReaderHooks& hooks, const Context& context, PickleFacts* facts = nullptr);
+
+/// Lowers values that a pickle cannot hold by themselves (tensors, typed nodes) to ones that it can.
+class PickleWriterHooks {
+public:
+    virtual ~PickleWriterHooks() = default;
+    /// The persistent id of a node, or nullopt: not persistent.
+    virtual std::optional<Value> persistent_id(Pool& scratch, const Node& node);
+    /// The pickle-level equivalent of a tensor or typed node (an ObjectNode with a Recipe, a tuple, ...), or nullopt to write it as it is.
+    /// Asked once per node; the memo belongs to the original node.
+    virtual std::optional<Value> lower(Pool& scratch, Value value);
+};
+
+/// Writes what CPython's C pickler writes for the same objects (memo, batching, framing), for protocols 2 to 5.
+/// String identity is node identity: the same StringNode twice is a memo reference, two equal ones are not.
+/// Throws Error (kRefused) naming the path for values that cannot be pickled.
+std::string write_pickle(const Value& root, int protocol, PickleWriterHooks& hooks);
+
+}  // namespace ckpt
