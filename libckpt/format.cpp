@@ -1,0 +1,128 @@
+// Finding the layout of a source, and reading it.
+#include "libckpt/format.hpp"
+
+#include <algorithm>
+#include <cctype>
+
+#include "libckpt/error.hpp"
+
+namespace ckpt {
+namespace {
+
+std::string lower(std::string_view text) {
+    std::string result(text);
+    for (auto& c : result) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    return result;
+}
+
+bool starts_with_any_case(std::string_view text, std::string_view start) {
+    return lower(text.substr(0, start.size())) == start;
+}
+
+/// Printable text, as far as the head shows.
+bool looks_like_text(std::string_view head) {
+    return std::all_of(head.begin(), head.end(), [](char c) {
+        const auto u = static_cast<unsigned char>(c);
+        return u >= 0x20 || u == '\n' || u == '\r' || u == '\t' || u == '\f' || u == 0x1b;
+    });
+}
+
+/// What a source that no layout knows seems to be, in words that tell the user what happened to the file.
+std::string describe_stranger(const Source& source) {
+    std::string_view head = source.head;
+    while (!head.empty() && std::isspace(static_cast<unsigned char>(head.front())) != 0) head.remove_prefix(1);
+    if (head.starts_with("version https://git-lfs.github.com/spec/")) {
+        return "is a git-LFS pointer, not the file itself; `git lfs pull` fetches it";
+    }
+    if (starts_with_any_case(head, "<!doctype html") || starts_with_any_case(head, "<html") ||
+        starts_with_any_case(head, "<head")) {
+        return "is an HTML page, not a checkpoint; the download probably failed";
+    }
+    if (head.starts_with("<?xml")) return "is an XML document, not a checkpoint";
+    if (head.starts_with("PK")) return "is a zip archive of something else, not a checkpoint";
+    if (head.starts_with("\x1f\x8b")) return "is a gzip file of no known checkpoint layout";
+    if (looks_like_text(head)) {
+        if (head.starts_with("{") || head.starts_with("[")) return "is JSON text, not a checkpoint";
+        return "is text, not a checkpoint";
+    }
+    std::string bytes;
+    for (const char c : source.head.substr(0, 8)) bytes += fmt::format(" {:02x}", static_cast<unsigned char>(c));
+    return fmt::format("is no checkpoint of a known layout (it begins with{})", bytes);
+}
+
+}  // namespace
+
+std::vector<Finding> Format::verify(const Source& source, VerifyLevel, const Context& context) const {
+    try {
+        read(source, context);
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::kDamaged) throw;
+        return {Finding{Finding::Severity::kDamage, "", error.message()}};
+    }
+    return {};
+}
+
+const Format* Registry::by_name(std::string_view name) const noexcept {
+    for (const auto& format : formats_) {
+        if (format->name() == name) return format.get();
+    }
+    return nullptr;
+}
+
+const Format* Registry::by_extension(std::string_view path) const noexcept {
+    const auto slash = path.rfind('/');
+    const std::string name = lower(slash == std::string_view::npos ? path : path.substr(slash + 1));
+    const Format* best = nullptr;
+    std::size_t longest = 0;
+    for (const auto& format : formats_) {
+        if (!format->capabilities().can_write) continue;
+        for (const auto extension : format->extensions()) {
+            if (extension.size() > longest && name.size() > extension.size() + 1 && name.ends_with(extension) &&
+                name[name.size() - extension.size() - 1] == '.') {
+                best = format.get();
+                longest = extension.size();
+            }
+        }
+    }
+    return best;
+}
+
+const Format& Registry::detect(const Source& source) const {
+    if (!source.is_folder && source.size_bytes == 0) throw_damaged("is empty (0 bytes)");
+    const Format* best = nullptr;
+    Evidence strongest = Evidence::kNo;
+    for (const auto& format : formats_) {
+        const Evidence evidence = format->probe(source);
+        if (evidence > strongest) {
+            best = format.get();
+            strongest = evidence;
+        }
+    }
+    if (best != nullptr && strongest >= Evidence::kLikely) return *best;
+    if (source.is_folder) {
+        throw Error(ErrorCode::kNotCheckpoint,
+                    source.entries.empty() ? "is an empty folder"
+                                           : "is a folder, but no checkpoint by itself; `ckpt ls` lists what is in it");
+    }
+    // Cut inside a signature: all there is agrees with the beginning of one, so it is damaged rather than foreign.
+    if (best != nullptr && source.size_bytes < 16 && !looks_like_text(source.head)) {
+        throw_damaged("ends inside its signature, at byte {}", source.size_bytes);
+    }
+    throw Error(ErrorCode::kNotCheckpoint, describe_stranger(source));
+}
+
+Document read_document(const Registry& registry, const std::string& path, const Context& context,
+                       const Format* forced) {
+    const Source source = Source::open(path, context);
+    try {
+        const Format& format = forced != nullptr ? *forced : registry.detect(source);
+        Document document = format.read(source, context);
+        if (document.format.empty()) document.format = format.name();
+        return document;
+    } catch (Error& error) {
+        error.in_file(path);
+        throw;
+    }
+}
+
+}  // namespace ckpt
