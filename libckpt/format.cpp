@@ -104,10 +104,6 @@ const Format& Registry::detect(const Source& source) const {
                     source.entries.empty() ? "is an empty folder"
                                            : "is a folder, but no checkpoint by itself; `ckpt ls` lists what is in it");
     }
-    // Cut inside a signature: all there is agrees with the beginning of one, so it is damaged rather than foreign.
-    if (best != nullptr && source.size_bytes < 16 && !looks_like_text(source.head)) {
-        throw_damaged("ends inside its signature, at byte {}", source.size_bytes);
-    }
     throw Error(ErrorCode::kNotCheckpoint, describe_stranger(source));
 }
 
