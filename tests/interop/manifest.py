@@ -1,0 +1,79 @@
+# Lays `ckpt inspect --json --digest=sha256` beside a manifest that the writing program made.
+import hashlib
+
+# The manifest's kinds in our words; None: not comparable by kind (explained where it is used).
+KINDS = {"none": "null", "bool": "bool", "int": "int", "float": "float", "complex": "complex", "str": "string", "bytes": "bytes",
+         "bytearray": "bytes", "bytes_": "bytes", "list": "list", "tuple": "tuple", "namedtuple": None, "set": "set", "frozenset": "set",
+         "dict": "dict", "tensor": "tensor", "ndarray": "tensor", "numpy_scalar": None, "enum": "object", "torch.Size": "tuple",
+         "torch.dtype": "object", "torch.device": "object", "storage": "tensor", "class": "object", "function": "object",
+         "object": None, "shared": "shared"}
+
+
+def compare(manifest, ours, objects_run=False):
+    """Differences as text. Objects are compared by type where both name one; what only running a class's own code would show is not."""
+    problems = []
+    by_path = {e["path"]: e for e in ours["entries"]}
+    inert = []  # paths of objects whose inside only their class knows
+    storages = {}
+    for entry in manifest["entries"]:
+        path, kind = entry["path"], entry["kind"]
+        if any(path.startswith(p + "/") for p in inert):
+            continue
+        mine = by_path.get(path)
+        if mine is None:
+            problems.append(f"{path!r}: missing ({kind})")
+            continue
+        wanted = KINDS.get(kind)
+        if wanted and mine["kind"] != wanted and not (kind == "tuple" and mine["kind"] == "object"):
+            problems.append(f"{path!r}: {kind} is shown as {mine['kind']}")
+            continue
+        if kind in ("object", "enum", "namedtuple") or mine["kind"] == "object":
+            made_elsewhere = entry.get("made_by")
+            if "type" in entry and mine.get("type") not in (entry["type"], made_elsewhere, None) and kind != "enum":
+                problems.append(f"{path!r}: type {entry['type']} is shown as {mine.get('type')}")
+            if path + "/__args__" in by_path or kind in ("enum", "namedtuple") or "repr" in entry or made_elsewhere:
+                inert.append(path)
+        elif "type" in entry and entry["type"] != mine.get("type"):
+            problems.append(f"{path!r}: type {entry['type']} is shown as {mine.get('type')}")
+        if kind in ("bool", "int", "float", "complex", "torch.Size", "torch.dtype", "torch.device", "class", "function"):
+            if entry.get("value") != mine.get("value"):
+                problems.append(f"{path!r}: value {entry.get('value')!r} is shown as {mine.get('value')!r}")
+        if kind == "str" and "value" in entry and entry["value"] != mine.get("value"):
+            problems.append(f"{path!r}: text {entry['value']!r:.40} is shown as {mine.get('value')!r:.40}")
+        if kind == "numpy_scalar" and entry["dtype"] in ("float64", "float32", "float16", "int64", "int32", "bool") and entry["value"] != mine.get("value"):
+            problems.append(f"{path!r}: value {entry['value']!r} is shown as {mine.get('value')!r}")
+        if kind in ("bytes", "bytearray") and (entry["sha256"] != mine.get("sha256") or entry["bytes"] != mine.get("bytes")):
+            problems.append(f"{path!r}: other bytes")
+        if kind in ("list", "tuple") and mine["kind"] == wanted and entry["length"] != mine.get("length"):
+            problems.append(f"{path!r}: length {entry['length']} is shown as {mine.get('length')}")
+        if kind == "shared" and entry["same_as"] != mine.get("same_as"):
+            problems.append(f"{path!r}: shared with {entry['same_as']!r}, shown as {mine.get('same_as')!r}")
+        if kind == "dict" and mine["kind"] == "dict":
+            keys = [(k["kind"].replace("str", "string").replace("none", "null"), k.get("value")) for k in entry["keys"]]
+            shown = [(k["kind"], k.get("value")) for k in mine["keys"]]
+            if [k for k in keys if k[0] in ("string", "int", "bool", "float")] != [k for k in shown if k[0] in ("string", "int", "bool", "float")]:
+                problems.append(f"{path!r}: keys {keys[:4]} are shown as {shown[:4]}")
+        if kind == "tensor":
+            tensor(path, entry, mine, storages, problems)
+        if kind == "ndarray":
+            if entry["shape"] != mine.get("shape"):
+                problems.append(f"{path!r}: shape {entry['shape']} is shown as {mine.get('shape')}")
+            if entry["dtype"][0] in "<|" and entry.get("sha256") != mine.get("sha256"):
+                problems.append(f"{path!r}: other digest")
+    return problems
+
+
+def tensor(path, entry, mine, storages, problems):
+    for field in ("dtype", "shape", "stride", "storage_offset", "storage_bytes", "layout", "requires_grad", "conj", "neg", "nested", "meta",
+                  "uninitialized", "qscheme", "scale", "zero_point", "axis"):
+        if field in entry and entry[field] != mine.get(field):
+            problems.append(f"{path!r}: {field} {entry[field]!r} is shown as {mine.get(field)!r}")
+    if "storage" in entry:
+        if mine.get("storage") is None or storages.setdefault(entry["storage"], mine["storage"]) != mine["storage"]:
+            problems.append(f"{path!r}: storage {entry['storage']} is shown as {mine.get('storage')}")
+    if "sha256" in entry and entry["sha256"] != mine.get("sha256"):
+        problems.append(f"{path!r}: other digest")
+
+
+def array_digest(array):
+    return hashlib.sha256(array.tobytes()).hexdigest()
