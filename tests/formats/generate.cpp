@@ -1,0 +1,245 @@
+// The generator of the conformance suite.
+#include "tests/formats/generate.hpp"
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <random>
+
+namespace ckpt::test {
+namespace {
+
+class Generator {
+public:
+    explicit Generator(const GenerateOptions& options) : options_(options), random_(options.seed) {}
+
+    Document run() {
+        document_.root = container(0);
+        return std::move(document_);
+    }
+
+private:
+    std::uint64_t number(std::uint64_t below) { return random_() % below; }
+    bool chance(unsigned percent) { return number(100) < percent; }
+
+    Value any(int depth) {
+        if (!made_.empty() && chance(8)) return made_[number(made_.size())];
+        if (depth < options_.max_depth && chance(45)) return container(depth);
+        if (chance(40)) return remember(tensor());
+        if (options_.with_objects && depth < options_.max_depth && chance(10)) return remember(object(depth));
+        return scalar();
+    }
+
+    Value remember(Value value) {
+        made_.push_back(value);
+        return value;
+    }
+
+    Value scalar() {
+        Pool& pool = document_.pool();
+        switch (number(10)) {
+            case 0:
+                return Value::null();
+            case 1:
+                return Value::boolean(chance(50));
+            case 2:
+                return Value::integer(static_cast<std::int64_t>(random_()) >> number(64));
+            case 3:
+                return Value::unsigned_integer(random_() | (std::uint64_t{1} << 63));
+            case 4:
+                return pool.integer(std::string("\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a") +
+                                    (chance(50) ? "\x0b" : "\xf0"));
+            case 5:
+                return Value::real(special());
+            case 6:
+                return pool.complex({special(), special()});
+            case 7:
+                return pool.bytes(random_text(chance(20) ? 300 : 10, true));
+            default:
+                return pool.string(text());
+        }
+    }
+
+    double special() {
+        static const double kSpecial[] = {0.0,
+                                          -0.0,
+                                          1.5,
+                                          -2.25e-300,
+                                          std::numeric_limits<double>::infinity(),
+                                          -std::numeric_limits<double>::infinity(),
+                                          std::numeric_limits<double>::quiet_NaN(),
+                                          std::numeric_limits<double>::denorm_min(),
+                                          1.7976931348623157e308};
+        return kSpecial[number(std::size(kSpecial))];
+    }
+
+    std::string random_text(std::size_t most, bool any_byte) {
+        std::string result;
+        for (std::size_t count = number(most + 1); count > 0; --count) {
+            result.push_back(static_cast<char>(any_byte ? random_() : 'a' + number(26)));
+        }
+        return result;
+    }
+
+    std::string text() {
+        static const char* const kOdd[] = {
+            "",  "/",   ".",    "..",         "a/b",      "a\\b", "naïve 模型 🙂", "__args__",
+            " ", "a b", "\\0",  "ckpt:kind",  "__type__", "0",    "layer.0.weight",     "@",
+            "#", "%2F", "\x7f", "line\nbreak"};
+        if (chance(10)) return std::string("nul\0inside", 10);
+        if (chance(5)) return "lone \xed\xa0\x80 surrogate";  // U+D800 as Python's surrogatepass writes it
+        if (chance(3)) return std::string(70000, 'x');
+        if (chance(40)) return kOdd[number(std::size(kOdd))];
+        return random_text(12, false) + std::to_string(number(1000));
+    }
+
+    Value key() {
+        Pool& pool = document_.pool();
+        switch (number(12)) {
+            case 0:
+                return Value::integer(static_cast<std::int64_t>(number(1000)) - 500);
+            case 1:
+                return Value::null();
+            case 2:
+                return pool.tuple({Value::integer(static_cast<std::int64_t>(number(9))), pool.string("x")});
+            case 3:
+                return pool.bytes(random_text(4, true));
+            case 4:
+                return Value::real(0.5 + static_cast<double>(number(9)));
+            default:
+                return pool.string(text());
+        }
+    }
+
+    static bool same_key(const Value& a, const Value& b) {
+        if (a.kind() != b.kind()) return false;
+        if (a.is(Kind::kString)) return a.as_string() == b.as_string();
+        if (a.is(Kind::kBytes)) return a.as_bytes() == b.as_bytes();
+        if (a.is(Kind::kTuple)) return a.sequence().items[0] == b.sequence().items[0];
+        return a == b;
+    }
+
+    Value container(int depth) {
+        Pool& pool = document_.pool();
+        const std::uint64_t items = number(static_cast<std::uint64_t>(options_.max_items) + 1) + (chance(5) ? 12 : 0);
+        switch (depth == 0 ? 0 : number(6)) {
+            case 1: {
+                const Value list = remember(pool.list());
+                for (std::uint64_t i = 0; i < items; ++i) list.sequence().items.push_back(any(depth + 1));
+                if (options_.with_cycles && chance(20)) list.sequence().items.push_back(list);
+                return list;
+            }
+            case 2: {
+                std::vector<Value> parts;
+                for (std::uint64_t i = 0; i < items; ++i) parts.push_back(any(depth + 1));
+                const Value tuple = pool.tuple(std::move(parts));
+                return items > 0 ? remember(tuple) : tuple;
+            }
+            case 3: {
+                const Value set = remember(pool.set());
+                for (std::uint64_t i = 0; i < items; ++i)
+                    set.sequence().items.push_back(Value::integer(static_cast<std::int64_t>(i)));
+                if (chance(50)) set.node()->type = "builtins.frozenset";
+                return set;
+            }
+            default: {
+                const Value dict = remember(pool.dict());
+                if (chance(40)) {
+                    dict.node()->type = "collections.OrderedDict";
+                    if (chance(40)) {
+                        auto recipe = std::make_unique<Recipe>();
+                        recipe->callable = dict.node()->type;
+                        recipe->args = pool.tuple();
+                        recipe->state = pool.dict();
+                        recipe->state.dict().entries.emplace_back(pool.string("_metadata"), scalar());
+                        dict.node()->recipe = std::move(recipe);
+                    }
+                }
+                auto& entries = dict.dict().entries;
+                for (std::uint64_t i = 0; i < items + (depth == 0 ? 3 : 0); ++i) {
+                    const Value name = key();
+                    bool is_new = true;
+                    for (const auto& entry : entries) is_new = is_new && !same_key(entry.first, name);
+                    if (is_new) {
+                        const Value value = any(depth + 1);
+                        dict.dict().entries.emplace_back(name, value);
+                    }
+                }
+                return dict;
+            }
+        }
+    }
+
+    Value object(int depth) {
+        Pool& pool = document_.pool();
+        auto* node = pool.make<ObjectNode>();
+        node->type = "project.module.Thing" + std::to_string(number(3));
+        node->recipe = std::make_unique<Recipe>();
+        node->recipe->how = chance(50) ? Recipe::How::kNew : Recipe::How::kCall;
+        node->recipe->callable = node->type;
+        std::vector<Value> arguments;
+        for (std::uint64_t i = number(3); i > 0; --i) arguments.push_back(any(depth + 1));
+        node->recipe->args = pool.tuple(std::move(arguments));
+        if (chance(70)) {
+            node->recipe->state = pool.dict();
+            for (std::uint64_t i = number(4) + 1; i > 0; --i) {
+                const Value value = any(depth + 1);
+                node->recipe->state.dict().entries.emplace_back(pool.string("field" + std::to_string(i)), value);
+            }
+        }
+        return Value::of(node);
+    }
+
+    StoragePtr storage(DType dtype, std::uint64_t elements) {
+        std::string bytes(static_cast<std::size_t>(*dtype_bytes(dtype, elements)), '\0');
+        for (auto& byte : bytes) byte = static_cast<char>(dtype == DType::kBool ? number(2) : random_());
+        auto made = std::make_shared<Storage>();
+        made->blob = memory_blob(std::move(bytes));
+        return made;
+    }
+
+    Value tensor() {
+        auto* node = document_.pool().make<TensorNode>();
+        if (!storages_.empty() && chance(25)) {  // a view of a storage that another tensor has
+            const auto& [old_dtype, old_storage, elements] = storages_[number(storages_.size())];
+            node->dtype = old_dtype;
+            node->storage = old_storage;
+            node->offset = static_cast<std::int64_t>(number(elements));
+            node->shape = {static_cast<std::int64_t>(number(elements - static_cast<std::uint64_t>(node->offset)) + 1)};
+            node->stride = {1};
+            return Value::of(node);
+        }
+        static constexpr DType kTypes[] = {
+            DType::kBool,           DType::kUInt8,          DType::kUInt16,       DType::kUInt32,
+            DType::kUInt64,         DType::kInt8,           DType::kInt16,        DType::kInt32,
+            DType::kInt64,          DType::kFloat16,        DType::kBFloat16,     DType::kFloat32,
+            DType::kFloat64,        DType::kFloat8E4M3FN,   DType::kFloat8E5M2,   DType::kFloat32,
+            DType::kFloat32,        DType::kComplex32,      DType::kComplex64,    DType::kComplex128,
+            DType::kFloat8E4M3FNUZ, DType::kFloat8E5M2FNUZ, DType::kFloat8E8M0FNU};
+        node->dtype = kTypes[number(std::size(kTypes))];
+        for (std::uint64_t rank = number(5); rank > 0; --rank)
+            node->shape.push_back(static_cast<std::int64_t>(number(7)));
+        const std::uint64_t count = *node->element_count();
+        node->stride = chance(30) ? column_major_strides(node->shape) : contiguous_strides(node->shape);
+        node->offset = chance(20) ? static_cast<std::int64_t>(number(5)) : 0;
+        const std::uint64_t elements = count + static_cast<std::uint64_t>(node->offset) + (chance(20) ? number(9) : 0);
+        node->storage = storage(node->dtype, elements);
+        node->requires_grad = chance(10) && (dtype_info(node->dtype).cls == DTypeClass::kFloat);
+        if (elements > 0) storages_.emplace_back(node->dtype, node->storage, elements);
+        return Value::of(node);
+    }
+
+    GenerateOptions options_;
+    std::mt19937_64 random_;
+    Document document_;
+    std::vector<Value> made_;
+    std::vector<std::tuple<DType, StoragePtr, std::uint64_t>> storages_;
+};
+
+}  // namespace
+
+Document generate_document(const GenerateOptions& options) {
+    return Generator(options).run();
+}
+
+}  // namespace ckpt::test

@@ -1,0 +1,21 @@
+// Documents made up from a seed: every kind of value, sharing, strides, odd keys.
+#pragma once
+
+#include <cstdint>
+
+#include "libckpt/document.hpp"
+
+namespace ckpt::test {
+
+struct GenerateOptions {
+    std::uint64_t seed = 1;
+    int max_depth = 5;
+    int max_items = 6;
+    bool with_objects = true;  ///< classes with constructor arguments and state
+    bool with_cycles = false;
+};
+
+/// The same seed gives the same document on every machine.
+Document generate_document(const GenerateOptions& options);
+
+}  // namespace ckpt::test

@@ -1,0 +1,187 @@
+// One suite over every registered layout: round trips, determinism, truncation, no foreign claim, refusals.
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "formats/all.hpp"
+#include "libckpt/error.hpp"
+#include "libckpt/execute.hpp"
+#include "tests/formats/document_equal.hpp"
+#include "tests/formats/generate.hpp"
+
+namespace {
+
+using namespace ckpt;
+namespace fs = std::filesystem;
+
+/// A folder of its own, gone at the end.
+struct Scratch {
+    fs::path path = fs::temp_directory_path() / ("ckpt-conformance-" + std::to_string(::getpid()));
+    Scratch() { fs::create_directories(path); }
+    ~Scratch() { fs::remove_all(path); }
+    std::string file(const std::string& name) const { return (path / name).string(); }
+};
+
+std::string slurp(const std::string& path) {
+    std::ifstream in(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+}
+
+void spill(const std::string& path, std::string_view bytes) {
+    std::ofstream(path, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+}
+
+void write(const Format& format, const Document& document, const std::string& path, const Context& context) {
+    WriteOptions options;
+    options.output_name = fs::path(path).filename().string();
+    INFO("losses: " << format.preflight(document, options).size());
+    execute(format.plan(document, options, context), path, Existing::kOverwrite, context);
+}
+
+std::vector<const Format*> writable(const Registry& registry) {
+    std::vector<const Format*> result;
+    for (const auto& format : registry.formats()) {
+        if (format->capabilities().can_write) result.push_back(format.get());
+    }
+    return result;
+}
+
+constexpr int kSeeds = 150;
+
+}  // namespace
+
+TEST_CASE("every layout gives back the documents it was given") {
+    const Scratch scratch;
+    const Registry registry = all_formats();
+    const Context context;
+    for (const Format* format : writable(registry)) {
+        const std::string path = scratch.file("x." + std::string(format->extensions().front()));
+        for (int seed = 1; seed <= kSeeds; ++seed) {
+            INFO(format->name() << ", seed " << seed);
+            const Document document =
+                test::generate_document({.seed = static_cast<std::uint64_t>(seed), .with_cycles = seed % 3 == 0});
+            WriteOptions options;
+            options.output_name = "x";
+            const auto losses = format->preflight(document, options);
+            for (const auto& loss : losses) UNSCOPED_INFO("loss: " << loss.path << ' ' << loss.what);
+            REQUIRE(losses.empty());
+            write(*format, document, path, context);
+            const Document back = read_document(registry, path, context);
+            CHECK(back.format == format->name());
+            CHECK(test::document_difference(document, back) == "");
+        }
+    }
+}
+
+TEST_CASE("layouts hand documents on to each other") {
+    const Scratch scratch;
+    const Registry registry = all_formats();
+    const Context context;
+    const auto formats = writable(registry);
+    for (const Format* first : formats) {
+        for (const Format* second : formats) {
+            if (first == second) continue;
+            const std::string a = scratch.file("a." + std::string(first->extensions().front()));
+            const std::string b = scratch.file("b." + std::string(second->extensions().front()));
+            for (int seed = 1; seed <= kSeeds / 3; ++seed) {
+                INFO(first->name() << " -> " << second->name() << " -> " << first->name() << ", seed " << seed);
+                const Document document = test::generate_document({.seed = static_cast<std::uint64_t>(seed)});
+                write(*first, document, a, context);
+                write(*second, read_document(registry, a, context), b, context);
+                write(*first, read_document(registry, b, context), a, context);
+                CHECK(test::document_difference(document, read_document(registry, a, context)) == "");
+            }
+        }
+    }
+}
+
+TEST_CASE("the same document gives the same bytes, whatever the number of threads") {
+    const Scratch scratch;
+    const Registry registry = all_formats();
+    for (const Format* format : writable(registry)) {
+        std::vector<std::string> compressions = {""};
+        for (const auto name : format->capabilities().compressions) compressions.emplace_back(name);
+        for (const auto& compress : compressions) {
+            std::string first;
+            for (const unsigned threads : {1u, 2u, 8u}) {
+                Context context;
+                context.threads = threads;
+                WriteOptions options;
+                options.output_name = "same";
+                options.compress = compress;
+                const std::string path = scratch.file("same");
+                execute(format->plan(test::generate_document({.seed = 7}), options, context), path,
+                        Existing::kOverwrite, context);
+                const std::string bytes = slurp(path);
+                if (first.empty()) first = bytes;
+                INFO(format->name() << ", " << threads << " threads, compression '" << compress << "'");
+                CHECK(bytes == first);
+                CHECK(test::document_difference(test::generate_document({.seed = 7}),
+                                                read_document(registry, path, context)) == "");
+            }
+        }
+    }
+}
+
+TEST_CASE("a file cut at any place is damaged, never something else") {
+    const Scratch scratch;
+    const Registry registry = all_formats();
+    const Context context;
+    for (const Format* format : writable(registry)) {
+        const std::string whole = scratch.file("whole");
+        write(*format, test::generate_document({.seed = 3, .max_depth = 3}), whole, context);
+        const std::string bytes = slurp(whole);
+        const std::string cut = scratch.file("cut");
+        std::vector<std::size_t> lengths;
+        for (std::size_t i = 0; i < 16; ++i) lengths.push_back(bytes.size() * i / 16);
+        for (std::size_t i = 1; i < 40; ++i) lengths.push_back(i);
+        for (std::size_t i = 1; i < 200 && i < bytes.size(); i += 3) lengths.push_back(bytes.size() - i);
+        for (const std::size_t length : lengths) {
+            INFO(format->name() << " cut to " << length << " of " << bytes.size() << " bytes");
+            spill(cut, std::string_view(bytes).substr(0, length));
+            try {
+                read_document(registry, cut, context);
+                FAIL_CHECK("was read");
+            } catch (const Error& error) {
+                INFO(error.what());
+                CHECK(error.code() == ErrorCode::kDamaged);
+                CHECK(std::string(error.what()).starts_with(cut + ": "));
+            }
+        }
+    }
+}
+
+TEST_CASE("no layout claims the file of another") {
+    const Scratch scratch;
+    const Registry registry = all_formats();
+    const Context context;
+    for (const Format* format : writable(registry)) {
+        const std::string path = scratch.file("claimed.bin");
+        write(*format, test::generate_document({.seed = 5}), path, context);
+        const Source source = Source::open(path, context);
+        for (const auto& other : registry.formats()) {
+            INFO(other->name() << " looks at a file of " << format->name());
+            if (other.get() == format) {
+                CHECK(other->probe(source) == Evidence::kCertain);
+            } else {
+                CHECK(other->probe(source) < Evidence::kLikely);
+            }
+        }
+    }
+    for (const std::string_view foreign :
+         {"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "<!DOCTYPE html><html></html>", "plain words",
+          "{\"error\": \"not found\"}", "\x89PNG\r\n\x1a\n0000"}) {
+        const std::string path = scratch.file("foreign.pt");
+        spill(path, foreign);
+        INFO(foreign);
+        try {
+            read_document(registry, path, context);
+            FAIL_CHECK("was read");
+        } catch (const Error& error) {
+            CHECK(error.code() == ErrorCode::kNotCheckpoint);
+        }
+    }
+}
