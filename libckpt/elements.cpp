@@ -1,0 +1,334 @@
+// Row-major elements of strided tensors, pulled in tiles, and digests over them.
+#include "libckpt/elements.hpp"
+
+#include <openssl/evp.h>
+#include <xxhash.h>
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "libckpt/error.hpp"
+
+namespace ckpt {
+namespace {
+
+/// One dimension of a view, outermost first.
+struct Axis {
+    std::uint64_t size;
+    std::uint64_t stride;  // in elements
+};
+
+/// Negates the sign of each real number of `width` bytes at every `step` bytes from `first`.
+void flip_signs(std::span<std::byte> bytes, std::size_t width, std::size_t step, std::size_t first) {
+    for (std::size_t at = first; at + width <= bytes.size(); at += step) bytes[at + width - 1] ^= std::byte{0x80};
+}
+
+/// Gathers a strided view into row-major order. Reads the storage in whole spans: the innermost dimensions that
+/// together span at most kSpanBytes of the storage are gathered from one read.
+class StridedBlob final : public Blob {
+public:
+    explicit StridedBlob(const TensorNode& tensor)
+        : storage_(tensor.storage->blob),
+          width_(dtype_width(tensor.dtype)),
+          offset_(static_cast<std::uint64_t>(tensor.offset)) {
+        std::vector<Axis> axes;
+        for (std::size_t i = 0; i < tensor.shape.size(); ++i) {
+            if (tensor.shape[i] != 1) {
+                axes.push_back(
+                    {static_cast<std::uint64_t>(tensor.shape[i]), static_cast<std::uint64_t>(tensor.stride[i])});
+            }
+        }
+        for (const Axis& axis : axes) {  // neighbours that lie as one dimension become one
+            if (!axes_.empty() && axis.stride != 0 && axes_.back().stride == axis.size * axis.stride) {
+                axes_.back() = {axes_.back().size * axis.size, axis.stride};
+            } else {
+                axes_.push_back(axis);
+            }
+        }
+        if (axes_.empty()) axes_.push_back({1, 1});
+        size_bytes_ = *tensor.logical_bytes();
+        const auto cls = dtype_info(tensor.dtype).cls;
+        if (tensor.conj && cls == DTypeClass::kComplex) conj_ = true;
+        if (tensor.neg) neg_ = true;
+        complex_ = cls == DTypeClass::kComplex;
+        if (neg_ && cls != DTypeClass::kComplex && cls != DTypeClass::kFloat) {
+            throw_error(ErrorCode::kUnsupported, "a negated view of {} has no meaning", dtype_name(tensor.dtype));
+        }
+    }
+
+    std::uint64_t size_bytes() const noexcept override { return size_bytes_; }
+
+    void read(std::uint64_t offset_bytes, std::span<std::byte> out) const override {
+        if (offset_bytes > size_bytes_ || out.size() > size_bytes_ - offset_bytes) {
+            throw_damaged("{} bytes wanted at {}, but there are only {}", out.size(), offset_bytes, size_bytes_);
+        }
+        if (out.empty()) return;
+        const std::uint64_t first = offset_bytes / width_;
+        const std::uint64_t last = (offset_bytes + out.size() + width_ - 1) / width_;
+        if (first * width_ == offset_bytes && out.size() % width_ == 0) {
+            gather(first, last - first, out);
+            return;
+        }
+        std::vector<std::byte> whole((last - first) * width_);  // the range cuts elements
+        gather(first, last - first, whole);
+        std::memcpy(out.data(), whole.data() + (offset_bytes - first * width_), out.size());
+    }
+
+private:
+    static constexpr std::uint64_t kSpanBytes = std::uint64_t{4} << 20;
+
+    /// Elements [first, first + count) in row-major order.
+    void gather(std::uint64_t first, std::uint64_t count, std::span<std::byte> out) const {
+        const std::size_t rank = axes_.size();
+        std::vector<std::uint64_t> index(rank);
+        while (count > 0) {
+            const std::uint64_t done = std::min(count, gather_box(first, count, out, index));
+            out = out.subspan(static_cast<std::size_t>(done * width_));
+            first += done;
+            count -= done;
+        }
+    }
+
+    /// Gathers as many elements from `first` on as one read of the storage serves; returns how many.
+    std::uint64_t gather_box(std::uint64_t first, std::uint64_t count, std::span<std::byte> out,
+                             std::vector<std::uint64_t>& index) const {
+        const std::size_t rank = axes_.size();
+        std::uint64_t rest = first;
+        for (std::size_t i = rank; i-- > 0;) {
+            index[i] = rest % axes_[i].size;
+            rest /= axes_[i].size;
+        }
+        // Grow the box from the innermost dimension outwards while it starts aligned, fits the rest, and its span stays
+        // small.
+        std::size_t axis = rank - 1;
+        std::uint64_t inner_count = 1;  // elements of the box below `axis`
+        std::uint64_t inner_span = 1;   // elements of the storage that it spans
+        while (true) {
+            const std::uint64_t inside = axes_[axis].size - index[axis];
+            const std::uint64_t wanted = std::min(inside, std::max<std::uint64_t>(count / inner_count, 1));
+            std::uint64_t steps = wanted;
+            const std::uint64_t limit = kSpanBytes / width_;
+            if (axes_[axis].stride != 0) {
+                steps = inner_span > limit
+                            ? 1
+                            : std::min(steps, (limit - std::min(inner_span, limit)) / axes_[axis].stride + 1);
+            }
+            steps = std::max<std::uint64_t>(steps, 1);
+            const bool whole = index[axis] == 0 && steps == axes_[axis].size;
+            if (!whole || axis == 0 || inner_count * steps >= count) {
+                copy_box(axis, steps, inner_span + (steps - 1) * axes_[axis].stride, index, out);
+                return inner_count * steps;
+            }
+            inner_count *= steps;
+            inner_span += (steps - 1) * axes_[axis].stride;
+            --axis;
+        }
+    }
+
+    /// Copies `steps` along `axis` and everything below it, beginning at `index`.
+    void copy_box(std::size_t axis, std::uint64_t steps, std::uint64_t span, const std::vector<std::uint64_t>& index,
+                  std::span<std::byte> out) const {
+        std::uint64_t start = offset_;
+        for (std::size_t i = 0; i < axes_.size(); ++i) start += index[i] * axes_[i].stride;
+        std::uint64_t elements = steps;
+        for (std::size_t i = axis + 1; i < axes_.size(); ++i) elements *= axes_[i].size;
+        const auto target = out.first(static_cast<std::size_t>(elements * width_));
+        const std::size_t inner = axes_.size() - 1;
+        if (axis == inner && (axes_[inner].stride == 1 || steps == 1)) {
+            storage_->read(start * width_, target);
+        } else {
+            thread_local std::vector<std::byte> buffer;
+            buffer.resize(static_cast<std::size_t>(span * width_));
+            storage_->read(start * width_, buffer);
+            switch (width_) {
+                case 1:
+                    scatter<std::uint8_t>(axis, steps, buffer.data(), target.data());
+                    break;
+                case 2:
+                    scatter<std::uint16_t>(axis, steps, buffer.data(), target.data());
+                    break;
+                case 4:
+                    scatter<std::uint32_t>(axis, steps, buffer.data(), target.data());
+                    break;
+                case 8:
+                    scatter<std::uint64_t>(axis, steps, buffer.data(), target.data());
+                    break;
+                default:
+                    scatter<Wide>(axis, steps, buffer.data(), target.data());
+                    break;
+            }
+        }
+        if (neg_ || conj_) apply_signs(target);
+    }
+
+    struct Wide {
+        std::uint64_t low, high;
+    };
+
+    /// Row-major walk of the box through a buffer that holds its span. The two innermost dimensions are done in tiles,
+    /// so that a transposition stays in the cache on both sides.
+    template <typename T>
+    void scatter(std::size_t axis, std::uint64_t steps, const std::byte* from, std::byte* to) const {
+        const std::size_t inner = axes_.size() - 1;
+        const std::uint64_t columns = axis == inner ? steps : axes_[inner].size;
+        const std::uint64_t column_step = axes_[inner].stride;
+        if (axis == inner) {
+            copy_row<T>(columns, column_step, from, to);
+            return;
+        }
+        const std::size_t middle = inner - 1;
+        const std::uint64_t rows = axis == middle ? steps : axes_[middle].size;
+        const std::uint64_t row_step = axes_[middle].stride;
+        std::vector<std::uint64_t> outer(middle - std::min(axis, middle) + 1, 0);
+        std::uint64_t blocks = axis == middle ? 1 : steps;
+        for (std::size_t i = axis + 1; i < middle; ++i) blocks *= axes_[i].size;
+        for (std::uint64_t block = 0; block < blocks; ++block) {
+            std::uint64_t place = 0;
+            std::uint64_t rest = block;
+            for (std::size_t i = middle; i-- > axis;) {
+                const std::uint64_t size = i == axis ? steps : axes_[i].size;
+                place += rest % size * axes_[i].stride;
+                rest /= size;
+            }
+            copy_plane<T>(rows, columns, row_step, column_step, from + place * sizeof(T),
+                          to + block * rows * columns * sizeof(T));
+        }
+    }
+
+    template <typename T>
+    static void copy_row(std::uint64_t columns, std::uint64_t step, const std::byte* from, std::byte* to) {
+        for (std::uint64_t i = 0; i < columns; ++i)
+            std::memcpy(to + i * sizeof(T), from + i * step * sizeof(T), sizeof(T));
+    }
+
+    template <typename T>
+    static void copy_plane(std::uint64_t rows, std::uint64_t columns, std::uint64_t row_step, std::uint64_t column_step,
+                           const std::byte* from, std::byte* to) {
+        constexpr std::uint64_t kTile = 32;
+        for (std::uint64_t row = 0; row < rows; row += kTile) {
+            const std::uint64_t row_end = std::min(rows, row + kTile);
+            for (std::uint64_t column = 0; column < columns; column += kTile) {
+                const std::uint64_t width = std::min(columns - column, kTile);
+                for (std::uint64_t r = row; r < row_end; ++r) {
+                    copy_row<T>(width, column_step, from + (r * row_step + column * column_step) * sizeof(T),
+                                to + (r * columns + column) * sizeof(T));
+                }
+            }
+        }
+    }
+
+    void apply_signs(std::span<std::byte> bytes) const {
+        if (!complex_) {
+            flip_signs(bytes, width_, width_, 0);
+            return;
+        }
+        const std::size_t half = width_ / 2;
+        if (neg_) flip_signs(bytes, half, width_, 0);
+        if (neg_ != conj_) flip_signs(bytes, half, width_, half);  // both: the imaginary part is back where it was
+    }
+
+    BlobPtr storage_;
+    unsigned width_;
+    std::uint64_t offset_;
+    std::vector<Axis> axes_;
+    std::uint64_t size_bytes_ = 0;
+    bool conj_ = false;
+    bool neg_ = false;
+    bool complex_ = false;
+};
+
+constexpr std::size_t kDigestPieceBytes = std::size_t{1} << 20;
+
+/// Feeds a blob to `update` in pieces.
+template <typename Update>
+void stream(const Blob& blob, const Update& update) {
+    std::vector<std::byte> buffer(
+        static_cast<std::size_t>(std::min<std::uint64_t>(blob.size_bytes(), kDigestPieceBytes)));
+    for (std::uint64_t done = 0; done < blob.size_bytes();) {
+        const auto piece = std::span(buffer).first(
+            static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), blob.size_bytes() - done)));
+        blob.read(done, piece);
+        update(piece);
+        done += piece.size();
+    }
+}
+
+std::string hex(std::span<const unsigned char> bytes) {
+    static constexpr char kDigits[] = "0123456789abcdef";
+    std::string text;
+    for (const unsigned char byte : bytes) {
+        text += kDigits[byte >> 4];
+        text += kDigits[byte & 15];
+    }
+    return text;
+}
+
+class Sha256 {
+public:
+    Sha256() : context_(EVP_MD_CTX_new()) {
+        if (context_ == nullptr || EVP_DigestInit_ex(context_, EVP_sha256(), nullptr) != 1) {
+            EVP_MD_CTX_free(context_);
+            throw Error(ErrorCode::kInternal, "SHA-256 is not available");
+        }
+    }
+    ~Sha256() { EVP_MD_CTX_free(context_); }
+    Sha256(const Sha256&) = delete;
+    Sha256& operator=(const Sha256&) = delete;
+    void update(std::span<const std::byte> bytes) { EVP_DigestUpdate(context_, bytes.data(), bytes.size()); }
+    std::string finish() {
+        unsigned char digest[32];
+        EVP_DigestFinal_ex(context_, digest, nullptr);
+        return hex(digest);
+    }
+
+private:
+    EVP_MD_CTX* context_;
+};
+
+}  // namespace
+
+BlobPtr logical_blob(const TensorNode& tensor) {
+    if (!tensor.storage) throw_error(ErrorCode::kInternal, "a tensor without data has no elements to read");
+    const auto bytes = tensor.logical_bytes();
+    if (!bytes) throw_damaged("the product of a tensor's sizes overflows 64 bits");
+    if (*bytes == 0) return zero_blob(0);
+    const unsigned bits = dtype_info(tensor.dtype).bits;
+    if (tensor.is_contiguous() && !tensor.conj && !tensor.neg) {
+        const std::uint64_t start_bits = static_cast<std::uint64_t>(tensor.offset) * bits;
+        if (start_bits % 8 == 0) return slice_blob(tensor.storage->blob, start_bits / 8, *bytes);
+    }
+    if (bits < 8) {
+        throw_error(ErrorCode::kUnsupported, "a view of {} that is not contiguous cannot be read",
+                    dtype_name(tensor.dtype));
+    }
+    return std::make_shared<StridedBlob>(tensor);
+}
+
+std::string digest_xxh3_128(const Blob& blob) {
+    XXH3_state_t* state = XXH3_createState();
+    XXH3_128bits_reset(state);
+    try {
+        stream(blob, [&](std::span<const std::byte> piece) { XXH3_128bits_update(state, piece.data(), piece.size()); });
+    } catch (...) {
+        XXH3_freeState(state);
+        throw;
+    }
+    const XXH128_hash_t hash = XXH3_128bits_digest(state);
+    XXH3_freeState(state);
+    return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
+}
+
+std::string digest_sha256(const Blob& blob) {
+    Sha256 sha;
+    stream(blob, [&](std::span<const std::byte> piece) { sha.update(piece); });
+    return sha.finish();
+}
+
+std::string sha256_hex(std::string_view bytes) {
+    Sha256 sha;
+    sha.update(std::as_bytes(std::span(bytes.data(), bytes.size())));
+    return sha.finish();
+}
+
+}  // namespace ckpt

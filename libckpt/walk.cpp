@@ -1,0 +1,213 @@
+// The children of a value, and walking over them without recursion.
+#include "libckpt/walk.hpp"
+
+#include <algorithm>
+
+#include "libckpt/path.hpp"
+
+namespace ckpt {
+namespace {
+
+bool has_text_keys(const Value& dict) {
+    const auto& entries = dict.dict().entries;
+    return std::all_of(entries.begin(), entries.end(), [](const auto& entry) { return entry.first.is(Kind::kString); });
+}
+
+/// A state that sets attributes by name: a dict with text keys, or a pair of one (or None) and one of slots.
+bool is_attribute_dict(const Value& value) {
+    return value.is(Kind::kDict) && value.type().empty() && has_text_keys(value);
+}
+bool is_attribute_pair(const Value& value) {
+    if (!value.is(Kind::kTuple) || !value.type().empty()) return false;
+    const auto& items = value.sequence().items;
+    return items.size() == 2 && (items[0].is_null() || is_attribute_dict(items[0])) && is_attribute_dict(items[1]);
+}
+
+void add_entries(const std::vector<std::pair<Value, Value>>& entries, std::vector<Child>& result) {
+    for (const auto& [key, value] : entries) result.push_back({key_text(key), value});
+}
+void add_items(const std::vector<Value>& items, std::vector<Child>& result) {
+    std::size_t number = 0;
+    for (const auto& item : items) result.push_back({std::to_string(number++), item});
+}
+
+/// What hangs on a container beside its items.
+void add_hanging(const Node& node, std::vector<Child>& result) {
+    if (node.recipe && !node.recipe->state.is_null()) result.push_back({"__dict__", node.recipe->state});
+}
+
+void add_object(const ObjectNode& node, std::vector<Child>& result) {
+    if (node.recipe) {
+        const Recipe& recipe = *node.recipe;
+        const bool has_args =
+            !recipe.args.is_null() && !(recipe.args.is(Kind::kTuple) && recipe.args.sequence().items.empty());
+        if (has_args) result.push_back({"__args__", recipe.args});
+        if (recipe.kwargs.is(Kind::kDict) && !recipe.kwargs.dict().entries.empty()) {
+            result.push_back({"__kwargs__", recipe.kwargs});
+        }
+        if (is_attribute_dict(recipe.state)) {
+            add_entries(recipe.state.dict().entries, result);
+        } else if (is_attribute_pair(recipe.state)) {
+            for (const auto& part : recipe.state.sequence().items) {
+                if (!part.is_null()) add_entries(part.dict().entries, result);
+            }
+        } else if (!recipe.state.is_null()) {
+            result.push_back({"__state__", recipe.state});
+        }
+    }
+    add_items(node.items, result);
+    add_entries(node.entries, result);
+}
+
+/// Nodes whose identity means something: a second meeting is "the same".
+bool is_tracked(const Value& value) {
+    switch (value.kind()) {
+        case Kind::kTuple:
+            return !value.sequence().items.empty();
+        case Kind::kList:
+        case Kind::kSet:
+        case Kind::kDict:
+        case Kind::kTensor:
+            return true;
+        case Kind::kObject: {
+            // Classes and functions themselves are names: mentioning one twice shares nothing.
+            const auto* recipe = value.node()->recipe.get();
+            return recipe == nullptr || recipe->how != Recipe::How::kGlobal;
+        }
+        default:
+            return false;
+    }
+}
+
+/// Where a node was met first: its parent's index in the list of meetings, and its component. Paths are rebuilt from
+/// this.
+struct Meeting {
+    std::size_t parent;
+    std::string component;
+};
+
+std::string rebuild_path(const std::vector<Meeting>& meetings, std::size_t index) {
+    std::vector<const std::string*> components;
+    for (; index != 0; index = meetings[index].parent) components.push_back(&meetings[index].component);
+    std::string path;
+    for (auto it = components.rbegin(); it != components.rend(); ++it) {
+        if (it != components.rbegin()) path += '/';
+        path += **it;
+    }
+    return path;
+}
+
+}  // namespace
+
+std::vector<Child> children(const Value& value) {
+    std::vector<Child> result;
+    switch (value.kind()) {
+        case Kind::kDict:
+            add_entries(value.dict().entries, result);
+            add_hanging(value.dict(), result);
+            break;
+        case Kind::kList:
+        case Kind::kTuple:
+            if (value.type() == "torch.Size") break;  // a leaf: its numbers are its value
+            add_items(value.sequence().items, result);
+            add_hanging(value.sequence(), result);
+            break;
+        case Kind::kTensor: {
+            const auto& tensor = value.tensor();
+            for (const auto& [name, part] : tensor.parts) result.push_back({escape_key(name), part});
+            if (!tensor.dict.is_null()) result.push_back({"__dict__", tensor.dict});
+            break;
+        }
+        case Kind::kObject:
+            add_object(value.object(), result);
+            break;
+        default:
+            break;
+    }
+    return result;
+}
+
+void walk(const Value& root, const std::function<WalkStep(const Visit&)>& visit, std::size_t max_depth) {
+    struct Level {
+        std::vector<Child> children;
+        std::size_t next = 0;
+        std::size_t path_length = 0;  // of the parent
+        std::size_t meeting = 0;
+    };
+    std::unordered_map<const Node*, std::size_t> seen;
+    std::vector<Meeting> meetings{{0, ""}};
+    std::vector<Level> stack;
+    std::string path;
+
+    // Visits one value; returns false to stop the walk.
+    const auto enter = [&](const Value& value, const std::string& component, std::size_t parent_meeting) {
+        const std::size_t depth = stack.size();
+        std::size_t meeting = 0;
+        if (is_tracked(value)) {
+            const auto [it, is_new] = seen.try_emplace(value.node(), meetings.size());
+            if (!is_new) {
+                const std::string first = rebuild_path(meetings, it->second);
+                return visit({value, depth, &first, path, component}) != WalkStep::kStop;
+            }
+            if (depth == 0) {
+                it->second = 0;
+            } else {
+                meeting = meetings.size();
+                meetings.push_back({parent_meeting, component});
+            }
+        }
+        const WalkStep step = visit({value, depth, nullptr, path, component});
+        if (step == WalkStep::kStop) return false;
+        if (step == WalkStep::kInto && depth < max_depth) {
+            auto below = children(value);
+            if (!below.empty()) stack.push_back({std::move(below), 0, path.size(), meeting});
+        }
+        return true;
+    };
+
+    if (!enter(root, "", 0)) return;
+    while (!stack.empty()) {
+        Level& level = stack.back();
+        path.resize(level.path_length);
+        if (level.next == level.children.size()) {
+            stack.pop_back();
+            continue;
+        }
+        const Child child = std::move(level.children[level.next++]);
+        const std::size_t parent_meeting = level.meeting;
+        if (stack.size() > 1) path += '/';
+        path += child.component;
+        if (!enter(child.value, child.component, parent_meeting)) return;
+    }
+}
+
+const Value* find_path(const Value& root, std::string_view path, Value& holder) {
+    holder = root;
+    // Components are compared in their escaped form, as `children` gives them.
+    std::size_t begin = 0;
+    while (begin < path.size()) {
+        std::size_t end = begin;
+        while (end < path.size() && path[end] != '/') end += path[end] == '\\' ? 2 : 1;
+        end = std::min(end, path.size());
+        const std::string_view component = path.substr(begin, end - begin);
+        const auto below = children(holder);
+        const Child* found = nullptr;
+        if (holder.is(Kind::kDict)) {  // the text key wins over one that only prints alike
+            for (std::size_t i = 0; i < holder.dict().entries.size(); ++i) {
+                if (holder.dict().entries[i].first.is(Kind::kString) && below[i].component == component) {
+                    found = &below[i];
+                    break;
+                }
+            }
+        }
+        for (std::size_t i = 0; found == nullptr && i < below.size(); ++i) {
+            if (below[i].component == component) found = &below[i];
+        }
+        if (found == nullptr) return nullptr;
+        holder = found->value;
+        begin = end + 1;
+    }
+    return &holder;
+}
+
+}  // namespace ckpt
