@@ -48,7 +48,8 @@ BlobPtr file_blob(FileRange range);
 BlobPtr slice_blob(BlobPtr whole, std::uint64_t offset_bytes, std::uint64_t size_bytes);
 /// `size_bytes` zero bytes, held nowhere.
 BlobPtr zero_blob(std::uint64_t size_bytes);
-/// The same bytes with each group of `width_bytes` reversed (big-endian data as little-endian). The size must be a multiple.
+/// The same bytes with each group of `width_bytes` reversed (big-endian data as little-endian). The size must be a
+/// multiple.
 BlobPtr byte_swapped_blob(BlobPtr whole, unsigned width_bytes);
 
 /// All bytes of a blob; throws Error (kRefused) if there are more than `limit_bytes`.

@@ -29,8 +29,8 @@ struct Context {
     std::function<void(std::string_view)> on_note;     ///< something the user may want to know (a class kept as a tag)
     std::function<void(std::uint64_t done_bytes, std::uint64_t total_bytes)> on_progress;
     Limits limits;
-    unsigned threads = 0;                         ///< worker threads; 0 = one per core
-    const std::atomic<bool>* cancel = nullptr;    ///< raised by a signal handler: stop at the next safe point
+    unsigned threads = 0;                       ///< worker threads; 0 = one per core
+    const std::atomic<bool>* cancel = nullptr;  ///< raised by a signal handler: stop at the next safe point
     std::shared_ptr<IoCounters> io = std::make_shared<IoCounters>();
 
     void warn(std::string_view text) const {

@@ -12,10 +12,11 @@ namespace ckpt {
 /// What a format reads and writes. Movable; keeps its nodes alive. Const use from several threads is safe.
 struct Document {
     Value root;
-    /// Facts about the file, prefixed with the format that owns them ("torch:byteorder"). A writer reads only its own prefix.
+    /// Facts about the file, prefixed with the format that owns them ("torch:byteorder"). A writer reads only its own
+    /// prefix.
     NamedValues attributes;
-    std::string format;     ///< name of the layout that was read ("torch")
-    std::string producer;   ///< who wrote it, for people ("torch 2.7 or later"); empty if unknown
+    std::string format;    ///< name of the layout that was read ("torch")
+    std::string producer;  ///< who wrote it, for people ("torch 2.7 or later"); empty if unknown
     /// The pools that own the nodes: the first is this document's own, others those of the documents it was made from.
     std::vector<std::shared_ptr<Pool>> pools;
 

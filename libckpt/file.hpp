@@ -41,13 +41,13 @@ private:
 
 /// What a format is offered to read: a file or a folder, with the little that detection looks at.
 struct Source {
-    std::string path;                   ///< as the user gave it
-    std::string name;                   ///< its last component
+    std::string path;  ///< as the user gave it
+    std::string name;  ///< its last component
     bool is_folder = false;
-    std::shared_ptr<const File> file;   ///< open, for files
+    std::shared_ptr<const File> file;  ///< open, for files
     std::uint64_t size_bytes = 0;
-    std::string head;                   ///< the first bytes of a file, up to kHeadBytes
-    std::vector<std::string> entries;   ///< names in a folder, sorted
+    std::string head;                  ///< the first bytes of a file, up to kHeadBytes
+    std::vector<std::string> entries;  ///< names in a folder, sorted
 
     static constexpr std::size_t kHeadBytes = 8192;  // HDF5 may begin at 512, 1024, 2048, 4096
 

@@ -25,9 +25,9 @@ struct Loss {
 };
 
 struct WriteOptions {
-    std::string output_name;          ///< last component of the output's path; torch's archive prefix follows from it
-    std::string compress;             ///< "", "zstd" or "gzip", where the format has it
-    bool allow_loss = false;          ///< write what can be written, leave out the rest
+    std::string output_name;  ///< last component of the output's path; torch's archive prefix follows from it
+    std::string compress;     ///< "", "zstd" or "gzip", where the format has it
+    bool allow_loss = false;  ///< write what can be written, leave out the rest
 };
 
 /// What a layout can hold; shown by `ckpt formats`.
@@ -57,8 +57,8 @@ public:
     virtual std::vector<std::string_view> extensions() const = 0;
     virtual Capabilities capabilities() const = 0;
 
-    /// Looks at head, size, name and entries only; reads nothing. A file that ends inside the format's signature is kLikely, so
-    /// that `read` can say where it was cut.
+    /// Looks at head, size, name and entries only; reads nothing. A file that ends inside the format's signature is
+    /// kLikely, so that `read` can say where it was cut.
     virtual Evidence probe(const Source& source) const noexcept = 0;
 
     /// Structure now, bytes later. Throws Error without a file name.
@@ -83,8 +83,8 @@ public:
     const Format* by_name(std::string_view name) const noexcept;
     /// The writable layout for an output path's extension, or nullptr.
     const Format* by_extension(std::string_view path) const noexcept;
-    /// The layout with the best evidence. Throws Error (kNotCheckpoint) saying what the source looks like instead (text, HTML, a
-    /// git-LFS pointer, an empty file is kDamaged).
+    /// The layout with the best evidence. Throws Error (kNotCheckpoint) saying what the source looks like instead
+    /// (text, HTML, a git-LFS pointer, an empty file is kDamaged).
     const Format& detect(const Source& source) const;
 
 private:

@@ -11,14 +11,15 @@ namespace ckpt {
 
 /// One key as it stands in a path: `/` and `\` get a backslash, the empty key is `\0`.
 std::string escape_key(std::string_view key);
-/// Text keys as they are, numbers in decimal, None True False as Python prints them, bytes by hex digits, tuples as "(1, 'a')"; then escaped.
+/// Text keys as they are, numbers in decimal, None True False as Python prints them, bytes by hex digits, tuples as
+/// "(1, 'a')"; then escaped.
 std::string key_text(const Value& key);
 /// The unescaped components. An empty path has none.
 std::vector<std::string> split_path(std::string_view path);
 std::string join_path(std::string_view parent, std::string_view escaped_component);
 
-/// A pattern over whole paths: `*` and `?` stay within a component, `[...]` is a set, `**` spans components. A pattern also
-/// matches everything below what it matches (`model` selects `model/fc.weight`).
+/// A pattern over whole paths: `*` and `?` stay within a component, `[...]` is a set, `**` spans components. A pattern
+/// also matches everything below what it matches (`model` selects `model/fc.weight`).
 class Glob {
 public:
     explicit Glob(std::string_view pattern);

@@ -16,7 +16,19 @@
 namespace ckpt {
 
 enum class Kind : std::uint8_t {
-    kNull, kBool, kInt, kFloat, kComplex, kString, kBytes, kList, kTuple, kSet, kDict, kTensor, kObject
+    kNull,
+    kBool,
+    kInt,
+    kFloat,
+    kComplex,
+    kString,
+    kBytes,
+    kList,
+    kTuple,
+    kSet,
+    kDict,
+    kTensor,
+    kObject
 };
 /// "null", "bool", "int", ... as `inspect --json` prints them.
 std::string_view kind_name(Kind kind) noexcept;
@@ -32,8 +44,8 @@ struct ObjectNode;
 
 /// A handle to a value: scalars in place, everything else a node of a Pool. Trivially copyable, 16 bytes.
 ///
-/// Two handles to one node are the same object (sharing, ties and cycles are node identity). A handle does not own: it is valid
-/// as long as the Pool that made its node, which a Document keeps.
+/// Two handles to one node are the same object (sharing, ties and cycles are node identity). A handle does not own: it
+/// is valid as long as the Pool that made its node, which a Document keeps.
 class Value {
 public:
     constexpr Value() noexcept : kind_(Kind::kNull), form_(Form::kInline), bits_{0} {}
@@ -54,11 +66,11 @@ public:
 
     /// Each is valid for its kind only; a broken contract throws Error (kInternal).
     bool as_bool() const;
-    double as_double() const;                              ///< kFloat
-    std::optional<std::int64_t> as_int64() const noexcept;   ///< nullopt if no int or out of range
-    std::optional<std::uint64_t> as_uint64() const noexcept; ///< nullopt if no int, negative or out of range
+    double as_double() const;                                 ///< kFloat
+    std::optional<std::int64_t> as_int64() const noexcept;    ///< nullopt if no int or out of range
+    std::optional<std::uint64_t> as_uint64() const noexcept;  ///< nullopt if no int, negative or out of range
     std::complex<double> as_complex() const;
-    std::string_view as_string() const;                    ///< UTF-8; lone surrogates as their three bytes (WTF-8)
+    std::string_view as_string() const;  ///< UTF-8; lone surrogates as their three bytes (WTF-8)
     std::string_view as_bytes() const;
     /// Any integer, however wide, in decimal.
     std::string integer_text() const;
@@ -106,7 +118,8 @@ struct Recipe {
     Value state;           ///< what is set afterwards (pickle's BUILD), or null
 };
 
-/// The common part of all nodes. Nodes are made by a Pool, filled by one thread, and constant once their document is handed out.
+/// The common part of all nodes. Nodes are made by a Pool, filled by one thread, and constant once their document is
+/// handed out.
 struct Node {
     explicit Node(Kind node_kind) : kind(node_kind) {}
     virtual ~Node() = default;
@@ -114,9 +127,10 @@ struct Node {
     Node& operator=(const Node&) = delete;
 
     Kind kind;
-    std::string type;                        ///< class name ("collections.OrderedDict"); empty for the plain kind
-    std::unique_ptr<Recipe> recipe;          ///< where the type alone does not say how to make it again
-    /// Attributes with the prefix of the format that owns them ("hdf5:units", "torch:location"); null when there are none.
+    std::string type;                ///< class name ("collections.OrderedDict"); empty for the plain kind
+    std::unique_ptr<Recipe> recipe;  ///< where the type alone does not say how to make it again
+    /// Attributes with the prefix of the format that owns them ("hdf5:units", "torch:location"); null when there are
+    /// none.
     std::unique_ptr<NamedValues> attributes;
 
     /// The attribute, or nullptr.
@@ -127,12 +141,12 @@ struct Node {
 /// A bool, int, float or complex that has a class of its own (numpy.float32, an IntEnum), or needs more than 64 bits.
 struct ScalarNode : Node {
     using Node::Node;
-    Value value;                  ///< in place; for kComplex see `imaginary`
+    Value value;  ///< in place; for kComplex see `imaginary`
     double imaginary = 0;
 };
 struct BigIntNode : Node {
     BigIntNode() : Node(Kind::kInt) {}
-    std::string bytes;            ///< little-endian two's complement, minimal
+    std::string bytes;  ///< little-endian two's complement, minimal
 };
 struct StringNode : Node {
     StringNode() : Node(Kind::kString) {}
@@ -156,17 +170,19 @@ struct DictNode : Node {
     const Value* find(std::string_view key) const noexcept;
 };
 
-/// Bytes that one or more tensors look into. Identity is the pointer: two tensors with one storage are tied or views of each other.
+/// Bytes that one or more tensors look into. Identity is the pointer: two tensors with one storage are tied or views of
+/// each other.
 struct Storage {
-    BlobPtr blob;                 ///< little-endian elements
+    BlobPtr blob;  ///< little-endian elements
     /// What the file called the storage ("torch:location" cuda:0 and the like); owned by the format that read it.
     std::string location;
 };
 using StoragePtr = std::shared_ptr<const Storage>;
 
-/// How quantized integers map to numbers. Per tensor: scale and zero_point. Per channel: scales, zero_points (tensors), axis.
+/// How quantized integers map to numbers. Per tensor: scale and zero_point. Per channel: scales, zero_points (tensors),
+/// axis.
 struct Quantization {
-    std::string scheme;           ///< torch's name: "per_tensor_affine", "per_channel_affine", ...
+    std::string scheme;  ///< torch's name: "per_tensor_affine", "per_channel_affine", ...
     double scale = 1;
     std::int64_t zero_point = 0;
     Value scales, zero_points;
@@ -179,17 +195,17 @@ struct Quantization {
 struct TensorNode : Node {
     TensorNode() : Node(Kind::kTensor) {}
     DType dtype = DType::kFloat32;
-    std::vector<std::int64_t> shape;    ///< logical order: W[i, j] is the same element in every language; -1 = ragged
+    std::vector<std::int64_t> shape;  ///< logical order: W[i, j] is the same element in every language; -1 = ragged
     std::vector<std::int64_t> stride;
     std::int64_t offset = 0;
-    StoragePtr storage;                 ///< null: no data (meta, uninitialized) or composite
-    bool conj = false;                  ///< logical elements are the conjugates of the stored ones
-    bool neg = false;                   ///< logical elements are the negatives of the stored ones
+    StoragePtr storage;  ///< null: no data (meta, uninitialized) or composite
+    bool conj = false;   ///< logical elements are the conjugates of the stored ones
+    bool neg = false;    ///< logical elements are the negatives of the stored ones
     bool requires_grad = false;
-    std::string layout;                 ///< empty = strided; "sparse_coo", "sparse_csr", ..., "nested", "meta", "uninitialized"
+    std::string layout;  ///< empty = strided; "sparse_coo", "sparse_csr", ..., "nested", "meta", "uninitialized"
     std::unique_ptr<Quantization> quantization;
-    NamedValues parts;                  ///< of composite tensors: indices, values; components of nested ones by number
-    Value dict;                         ///< attributes that hang on the tensor (`__dict__`), or null
+    NamedValues parts;  ///< of composite tensors: indices, values; components of nested ones by number
+    Value dict;         ///< attributes that hang on the tensor (`__dict__`), or null
 
     /// Product of the shape; nullopt on overflow or when ragged.
     std::optional<std::uint64_t> element_count() const noexcept;
@@ -197,13 +213,13 @@ struct TensorNode : Node {
     std::optional<std::uint64_t> logical_bytes() const noexcept;
     /// Row-major without gaps (dimensions of size 1 may have any stride); always true for empty tensors.
     bool is_contiguous() const noexcept;
-    /// Throws Error (kDamaged) unless offset, shape and stride stay inside the storage. Checked arithmetic; empty tensors
-    /// only need a non-negative offset. `path` is named in the message.
+    /// Throws Error (kDamaged) unless offset, shape and stride stay inside the storage. Checked arithmetic; empty
+    /// tensors only need a non-negative offset. `path` is named in the message.
     void check_bounds(std::string_view path) const;
 };
 
-/// Anything with a class that has no native kind. Its recipe says how it is made; items and entries are what it contains when
-/// the class is list-like or dict-like.
+/// Anything with a class that has no native kind. Its recipe says how it is made; items and entries are what it
+/// contains when the class is list-like or dict-like.
 struct ObjectNode : Node {
     ObjectNode() : Node(Kind::kObject) {}
     std::vector<Value> items;

@@ -38,13 +38,15 @@ struct EncodedExtent {
 };
 /// Bytes of a known size that follow from the results of other extents: directories, footers, a superblock.
 ///
-/// Made after all other extents of the file are written, in file order; `results` has one item per extent of this file, and
-/// is complete but for the checksums of later late extents. Must return exactly `size_bytes` bytes, unless `size_bytes` is
-/// kUnknownSize (allowed for a tail of late extents only).
+/// Made after all other extents of the file are written, in file order; `results` has one item per extent of this file,
+/// and is complete but for the checksums of later late extents. Must return exactly `size_bytes` bytes, unless
+/// `size_bytes` is kUnknownSize (allowed for a tail of late extents only).
 struct LateExtent {
     static constexpr std::uint64_t kUnknownSize = ~std::uint64_t{0};
     std::uint64_t size_bytes = 0;
     std::function<std::string(std::span<const ExtentResult> results)> make;
+    /// Follows from extents behind it: then the plan cannot be written front to back, to a pipe.
+    bool needs_later = false;
 };
 
 struct Extent {
@@ -53,8 +55,8 @@ struct Extent {
 };
 
 struct PlannedFile {
-    std::string name;              ///< relative to the output folder; empty for a single-file output
-    std::vector<Extent> extents;   ///< contiguous, in file order
+    std::string name;             ///< relative to the output folder; empty for a single-file output
+    std::vector<Extent> extents;  ///< contiguous, in file order
 };
 
 /// Everything one output consists of. Deterministic: the same document and options give the same plan.

@@ -1,0 +1,462 @@
+// The executor: extents become file ranges, file ranges become jobs, jobs run on threads.
+#include "libckpt/execute.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <condition_variable>
+#include <cstring>
+#include <deque>
+#include <exception>
+#include <filesystem>
+#include <mutex>
+#include <thread>
+
+#include "libckpt/atomic_output.hpp"
+#include "libckpt/crc32.hpp"
+#include "libckpt/error.hpp"
+#include "libckpt/file.hpp"
+
+namespace ckpt {
+namespace {
+
+constexpr std::uint64_t kPieceBytes = std::uint64_t{4} << 20;    // of a large blob, one job
+constexpr std::uint64_t kGatherBytes = std::uint64_t{1} << 20;   // small neighbours written at once
+constexpr std::uint64_t kSmallBytes = std::uint64_t{128} << 10;  // what counts as small
+
+class Descriptor {
+public:
+    explicit Descriptor(int descriptor) : descriptor_(descriptor) {}
+    ~Descriptor() {
+        if (descriptor_ >= 0) ::close(descriptor_);
+    }
+    Descriptor(const Descriptor&) = delete;
+    Descriptor& operator=(const Descriptor&) = delete;
+    int get() const noexcept { return descriptor_; }
+
+private:
+    int descriptor_;
+};
+
+void write_at(int descriptor, std::span<const std::byte> bytes, std::uint64_t offset_bytes, IoCounters& io) {
+    while (!bytes.empty()) {
+        const ssize_t count = ::pwrite(descriptor, bytes.data(), bytes.size(), static_cast<off_t>(offset_bytes));
+        if (count < 0) {
+            if (errno == EINTR) continue;
+            throw_output_error(fmt::format("cannot be written at byte {}", offset_bytes), errno);
+        }
+        io.bytes_written.fetch_add(static_cast<std::uint64_t>(count), std::memory_order_relaxed);
+        bytes = bytes.subspan(static_cast<std::size_t>(count));
+        offset_bytes += static_cast<std::uint64_t>(count);
+    }
+}
+
+std::uint64_t known_size(const Extent& extent) {
+    if (const auto* literal = std::get_if<LiteralExtent>(&extent.content)) return literal->bytes.size();
+    if (const auto* blob = std::get_if<BlobExtent>(&extent.content)) return blob->blob->size_bytes();
+    if (const auto* encoded = std::get_if<EncodedExtent>(&extent.content)) return encoded->size_bytes;
+    const auto& late = std::get<LateExtent>(extent.content);
+    return late.size_bytes == LateExtent::kUnknownSize ? 0 : late.size_bytes;
+}
+
+std::span<const std::byte> as_bytes(const std::string& text) {
+    return std::as_bytes(std::span(text.data(), text.size()));
+}
+
+/// Runs jobs 0 .. count-1 on threads. Progress and cancellation stay on the calling thread; the first failure stops the
+/// rest.
+class Workers {
+public:
+    Workers(const Context& context, std::uint64_t total_bytes) : context_(context), total_bytes_(total_bytes) {}
+
+    void run(std::size_t count, const std::function<void(std::size_t)>& job) {
+        const auto threads = static_cast<std::size_t>(std::min<std::uint64_t>(context_.thread_count(), count));
+        next_ = 0;
+        stopped_ = false;
+        const auto work = [&] {
+            while (!stopped_) {
+                const std::size_t mine = next_.fetch_add(1);
+                if (mine >= count) break;
+                try {
+                    job(mine);
+                } catch (...) {
+                    const std::lock_guard lock(mutex_);
+                    if (!failure_) failure_ = std::current_exception();
+                    stopped_ = true;
+                }
+            }
+            const std::lock_guard lock(mutex_);
+            --running_;
+            changed_.notify_all();
+        };
+        std::vector<std::thread> pool;
+        running_ = threads;
+        for (std::size_t i = 0; i < threads; ++i) pool.emplace_back(work);
+        bool cancelled = false;
+        {
+            std::unique_lock lock(mutex_);
+            while (running_ > 0) {
+                changed_.wait_for(lock, std::chrono::milliseconds(50));
+                lock.unlock();
+                if (context_.cancel != nullptr && context_.cancel->load()) {
+                    cancelled = true;
+                    stopped_ = true;
+                }
+                context_.progress(done_bytes_, total_bytes_);
+                lock.lock();
+            }
+        }
+        for (auto& thread : pool) thread.join();
+        if (failure_) std::rethrow_exception(failure_);
+        if (cancelled) context_.check_cancelled();
+    }
+
+    void add_done(std::uint64_t bytes) { done_bytes_.fetch_add(bytes, std::memory_order_relaxed); }
+    bool stopped() const noexcept { return stopped_; }
+
+private:
+    const Context& context_;
+    std::uint64_t total_bytes_;
+    std::atomic<std::uint64_t> done_bytes_{0};
+    std::atomic<std::size_t> next_{0};
+    std::atomic<bool> stopped_{false};
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::size_t running_ = 0;
+    std::exception_ptr failure_;
+};
+
+/// Writes one planned file to an open descriptor.
+class FileWriter {
+public:
+    FileWriter(const PlannedFile& file, int descriptor, const Context& context, Workers& workers)
+        : extents_(file.extents),
+          results_(file.extents.size()),
+          descriptor_(descriptor),
+          context_(context),
+          workers_(workers) {}
+
+    void run() {
+        place_and_encode();
+        make_jobs();
+        workers_.run(jobs_.size(), [this](std::size_t i) { run_job(jobs_[i]); });
+        join_checksums();
+        write_late();
+    }
+
+private:
+    /// Either a run of small neighbouring extents, or a piece of one large blob.
+    struct Job {
+        std::size_t first = 0;
+        std::size_t last = 0;  // past the end
+        std::uint64_t piece_offset = 0;
+        std::uint64_t piece_size = 0;
+        std::uint32_t crc = 0;  // of a piece
+        bool is_piece = false;
+    };
+
+    void place_and_encode() {
+        std::uint64_t offset = 0;
+        for (std::size_t i = 0; i < extents_.size();) {
+            if (std::holds_alternative<EncodedExtent>(extents_[i].content)) {
+                std::size_t end = i;
+                while (end < extents_.size() && std::holds_alternative<EncodedExtent>(extents_[end].content)) ++end;
+                offset = encode(i, end, offset);
+                i = end;
+                continue;
+            }
+            results_[i].offset_bytes = offset;
+            results_[i].size_bytes = known_size(extents_[i]);
+            offset += results_[i].size_bytes;
+            ++i;
+        }
+    }
+
+    /// Encodes extents [begin, end) on threads and appends them in order; returns the offset behind them.
+    std::uint64_t encode(std::size_t begin, std::size_t end, std::uint64_t offset) {
+        const std::size_t window = std::size_t{context_.thread_count()} * 4;
+        std::vector<std::string> encoded(std::min(window, end - begin));
+        for (std::size_t at = begin; at < end; at += window) {
+            const std::size_t count = std::min(window, end - at);
+            workers_.run(count, [&](std::size_t i) {
+                const auto& extent = std::get<EncodedExtent>(extents_[at + i].content);
+                thread_local std::vector<std::byte> raw;
+                raw.resize(static_cast<std::size_t>(extent.size_bytes));
+                extent.blob->read(extent.offset_bytes, raw);
+                encoded[i] = extent.encode(raw);
+                if (extents_[at + i].want_crc32) results_[at + i].crc32 = crc32(0, as_bytes(encoded[i]));
+                workers_.add_done(extent.size_bytes);
+            });
+            for (std::size_t i = 0; i < count; ++i) {
+                results_[at + i].offset_bytes = offset;
+                results_[at + i].size_bytes = encoded[i].size();
+                write_at(descriptor_, as_bytes(encoded[i]), offset, *context_.io);
+                offset += encoded[i].size();
+                std::string().swap(encoded[i]);
+            }
+        }
+        return offset;
+    }
+
+    bool is_plain(std::size_t i) const {
+        return std::holds_alternative<LiteralExtent>(extents_[i].content) ||
+               std::holds_alternative<BlobExtent>(extents_[i].content);
+    }
+
+    void make_jobs() {
+        for (std::size_t i = 0; i < extents_.size();) {
+            if (!is_plain(i)) {
+                ++i;
+                continue;
+            }
+            const std::uint64_t size = results_[i].size_bytes;
+            if (size > kSmallBytes && std::holds_alternative<BlobExtent>(extents_[i].content)) {
+                for (std::uint64_t done = 0; done < size; done += kPieceBytes) {
+                    jobs_.push_back({i, i + 1, done, std::min(kPieceBytes, size - done), 0, true});
+                }
+                ++i;
+                continue;
+            }
+            Job job{i, i, 0, 0, 0, false};
+            std::uint64_t gathered = 0;
+            while (
+                i < extents_.size() && is_plain(i) &&
+                (gathered == 0 || gathered + results_[i].size_bytes <= kGatherBytes) &&
+                (results_[i].size_bytes <= kSmallBytes || std::holds_alternative<LiteralExtent>(extents_[i].content))) {
+                gathered += results_[i].size_bytes;
+                ++i;
+            }
+            job.last = i;
+            jobs_.push_back(job);
+        }
+    }
+
+    void run_job(Job& job) {
+        if (job.is_piece) {
+            copy_piece(job);
+        } else {
+            write_small(job);
+        }
+    }
+
+    void write_small(const Job& job) {
+        thread_local std::vector<std::byte> buffer;
+        const std::uint64_t start = results_[job.first].offset_bytes;
+        const auto& end = results_[job.last - 1];
+        buffer.resize(static_cast<std::size_t>(end.offset_bytes + end.size_bytes - start));
+        for (std::size_t i = job.first; i < job.last; ++i) {
+            const auto target = std::span(buffer).subspan(static_cast<std::size_t>(results_[i].offset_bytes - start),
+                                                          static_cast<std::size_t>(results_[i].size_bytes));
+            if (const auto* literal = std::get_if<LiteralExtent>(&extents_[i].content)) {
+                std::copy_n(as_bytes(literal->bytes).begin(), target.size(), target.begin());
+            } else {
+                std::get<BlobExtent>(extents_[i].content).blob->read(0, target);
+            }
+            if (extents_[i].want_crc32) results_[i].crc32 = crc32(0, target);
+        }
+        write_at(descriptor_, buffer, start, *context_.io);
+        workers_.add_done(buffer.size());
+    }
+
+    void copy_piece(Job& job) {
+        const Blob& blob = *std::get<BlobExtent>(extents_[job.first].content).blob;
+        const std::uint64_t target = results_[job.first].offset_bytes + job.piece_offset;
+        const bool want_crc = extents_[job.first].want_crc32;
+        if (want_crc || !copy_in_kernel(blob, job, target)) {
+            thread_local std::vector<std::byte> buffer;
+            // Half-megabyte steps keep the bytes in the cache between reading, checksum and writing.
+            constexpr std::uint64_t kStepBytes = std::uint64_t{512} << 10;
+            for (std::uint64_t done = 0; done < job.piece_size && !workers_.stopped();) {
+                buffer.resize(static_cast<std::size_t>(std::min(kStepBytes, job.piece_size - done)));
+                blob.read(job.piece_offset + done, buffer);
+                if (want_crc) job.crc = crc32(job.crc, buffer);
+                write_at(descriptor_, buffer, target + done, *context_.io);
+                done += buffer.size();
+            }
+        }
+        // Starts write-back now, so that the final sync finds little left to do.
+        ::sync_file_range(descriptor_, static_cast<off_t>(target), static_cast<off_t>(job.piece_size),
+                          SYNC_FILE_RANGE_WRITE);
+        workers_.add_done(job.piece_size);
+    }
+
+    /// False when the blob is no file range, or the system cannot copy between these two files.
+    bool copy_in_kernel(const Blob& blob, const Job& job, std::uint64_t target) {
+        const auto range = blob.file_range();
+        if (!range || no_kernel_copy_) return false;
+        auto from = static_cast<off64_t>(range->offset_bytes + job.piece_offset);
+        auto to = static_cast<off64_t>(target);
+        std::uint64_t rest = job.piece_size;
+        while (rest > 0) {
+            const ssize_t count = ::copy_file_range(range->file->descriptor(), &from, descriptor_, &to,
+                                                    static_cast<std::size_t>(rest), 0);
+            if (count > 0) {
+                rest -= static_cast<std::uint64_t>(count);
+                context_.io->bytes_read.fetch_add(static_cast<std::uint64_t>(count), std::memory_order_relaxed);
+                context_.io->bytes_written.fetch_add(static_cast<std::uint64_t>(count), std::memory_order_relaxed);
+                continue;
+            }
+            if (count < 0 && errno == EINTR) continue;
+            if (count < 0 && (errno == ENOSPC || errno == EFBIG || errno == EDQUOT)) {
+                throw_output_error(fmt::format("cannot be written at byte {}", to), errno);
+            }
+            if (count < 0) no_kernel_copy_ = true;
+            return false;  // the plain way reads it again and says what is wrong, if something is
+        }
+        return true;
+    }
+
+    void join_checksums() {
+        for (const Job& job : jobs_) {
+            if (!job.is_piece || !extents_[job.first].want_crc32) continue;
+            auto& crc = results_[job.first].crc32;
+            crc = job.piece_offset == 0 ? job.crc : crc32_combine(crc, job.crc, job.piece_size);
+        }
+    }
+
+    void write_late() {
+        for (std::size_t i = 0; i < extents_.size(); ++i) {
+            const auto* late = std::get_if<LateExtent>(&extents_[i].content);
+            if (late == nullptr) continue;
+            const std::string bytes = late->make(results_);
+            if (late->size_bytes == LateExtent::kUnknownSize) {
+                results_[i].size_bytes = bytes.size();
+                for (std::size_t j = i + 1; j < extents_.size(); ++j) {
+                    results_[j].offset_bytes = results_[j - 1].offset_bytes + results_[j - 1].size_bytes;
+                }
+            } else if (bytes.size() != late->size_bytes) {
+                throw_error(ErrorCode::kInternal, "a late extent has {} bytes, planned were {}", bytes.size(),
+                            late->size_bytes);
+            }
+            if (extents_[i].want_crc32) results_[i].crc32 = crc32(0, as_bytes(bytes));
+            write_at(descriptor_, as_bytes(bytes), results_[i].offset_bytes, *context_.io);
+        }
+    }
+
+    const std::vector<Extent>& extents_;
+    std::vector<ExtentResult> results_;
+    std::vector<Job> jobs_;
+    int descriptor_;
+    const Context& context_;
+    Workers& workers_;
+    std::atomic<bool> no_kernel_copy_{false};
+};
+
+/// Says "disk full" before a byte is written, where the numbers are known and clear.
+void check_free_space(const WritePlan& plan, const std::string& temporary) {
+    std::uint64_t needed = 0;
+    for (const auto& file : plan.files) {
+        for (const auto& extent : file.extents) {
+            if (!std::holds_alternative<EncodedExtent>(extent.content)) needed += known_size(extent);
+        }
+    }
+    struct statvfs status = {};
+    if (::statvfs(std::filesystem::path(temporary).parent_path().empty()
+                      ? "."
+                      : std::filesystem::path(temporary).parent_path().c_str(),
+                  &status) != 0)
+        return;
+    const std::uint64_t free_bytes = std::uint64_t{status.f_bavail} * status.f_frsize;
+    if (status.f_blocks != 0 && needed > free_bytes) {
+        throw_error(ErrorCode::kOutput, "needs {} bytes, but the device has {} free", needed, free_bytes);
+    }
+}
+
+void write_one(const PlannedFile& file, const std::string& path, const Context& context, Workers& workers) {
+    const Descriptor descriptor(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666));
+    if (descriptor.get() < 0) throw_output_error("cannot be written", errno);
+    FileWriter(file, descriptor.get(), context, workers).run();
+    context.check_cancelled();
+    if (::fsync(descriptor.get()) != 0) throw_output_error("cannot be synced to disk", errno);
+}
+
+}  // namespace
+
+std::uint64_t WritePlan::total_bytes() const noexcept {
+    std::uint64_t total = 0;
+    for (const auto& file : files) {
+        for (const auto& extent : file.extents) total += known_size(extent);
+    }
+    return total;
+}
+
+void execute(const WritePlan& plan, const std::string& path, Existing existing, const Context& context) {
+    try {
+        AtomicOutput output(path, existing, plan.is_folder);
+        check_free_space(plan, output.temporary());
+        Workers workers(context, plan.total_bytes());
+        for (const auto& file : plan.files) {
+            write_one(file, plan.is_folder ? output.temporary() + "/" + file.name : output.temporary(), context,
+                      workers);
+        }
+        context.check_cancelled();
+        output.commit();
+    } catch (Error& error) {
+        // Only what concerns the output is named after it; a blob that fails to read is the input's business.
+        if (error.code() == ErrorCode::kOutput || error.code() == ErrorCode::kRefused) error.in_file(path);
+        throw;
+    }
+}
+
+void execute_to_descriptor(const WritePlan& plan, int descriptor, const Context& context) {
+    if (plan.is_folder || plan.files.size() != 1)
+        throw Error(ErrorCode::kRefused, "a folder cannot be written to a pipe");
+    const auto& extents = plan.files.front().extents;
+    std::vector<ExtentResult> results(extents.size());
+    std::uint64_t offset = 0;
+    for (std::size_t i = 0; i < extents.size(); ++i) {
+        results[i] = {offset, known_size(extents[i]), 0};
+        offset += results[i].size_bytes;
+    }
+    const std::uint64_t total = plan.total_bytes();
+    std::uint64_t written = 0;
+    std::vector<std::byte> buffer;
+    const auto put = [&](std::span<const std::byte> bytes) {
+        written += bytes.size();
+        context.io->bytes_written.fetch_add(bytes.size(), std::memory_order_relaxed);
+        while (!bytes.empty()) {
+            const ssize_t count = ::write(descriptor, bytes.data(), bytes.size());
+            if (count < 0 && errno == EINTR) continue;
+            if (count < 0) throw_output_error("standard output", errno);
+            bytes = bytes.subspan(static_cast<std::size_t>(count));
+        }
+        context.progress(written, total);
+        context.check_cancelled();
+    };
+    for (std::size_t i = 0; i < extents.size(); ++i) {
+        const Extent& extent = extents[i];
+        results[i].offset_bytes = written;
+        std::string made;
+        if (const auto* literal = std::get_if<LiteralExtent>(&extent.content)) {
+            made = literal->bytes;
+        } else if (const auto* late = std::get_if<LateExtent>(&extent.content)) {
+            if (late->needs_later)
+                throw Error(ErrorCode::kRefused, "this layout cannot be written front to back, so not to a pipe");
+            made = late->make(results);
+        } else if (const auto* encoded = std::get_if<EncodedExtent>(&extent.content)) {
+            buffer.resize(static_cast<std::size_t>(encoded->size_bytes));
+            encoded->blob->read(encoded->offset_bytes, buffer);
+            made = encoded->encode(buffer);
+        } else {
+            const Blob& blob = *std::get<BlobExtent>(extent.content).blob;
+            for (std::uint64_t done = 0; done < blob.size_bytes();) {
+                buffer.resize(static_cast<std::size_t>(std::min(kGatherBytes, blob.size_bytes() - done)));
+                blob.read(done, buffer);
+                if (extent.want_crc32) results[i].crc32 = crc32(results[i].crc32, buffer);
+                put(buffer);
+                done += buffer.size();
+            }
+            continue;
+        }
+        results[i].size_bytes = made.size();
+        if (extent.want_crc32) results[i].crc32 = crc32(0, as_bytes(made));
+        put(as_bytes(made));
+    }
+}
+
+}  // namespace ckpt
