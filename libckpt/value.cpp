@@ -190,6 +190,44 @@ const Value* DictNode::find(std::string_view key) const noexcept {
     return nullptr;
 }
 
+void for_each_value(Node& node, const std::function<void(Value&)>& visit) {
+    if (node.recipe) {
+        for (Value* value : {&node.recipe->callee, &node.recipe->args, &node.recipe->kwargs, &node.recipe->state}) visit(*value);
+    }
+    if (node.attributes) {
+        for (auto& [name, value] : *node.attributes) visit(value);
+    }
+    const auto pairs = [&](std::vector<std::pair<Value, Value>>& entries) {
+        for (auto& [key, value] : entries) {
+            visit(key);
+            visit(value);
+        }
+    };
+    switch (node.kind) {
+        case Kind::kList:
+        case Kind::kTuple:
+        case Kind::kSet:
+            for (auto& item : static_cast<SequenceNode&>(node).items) visit(item);
+            break;
+        case Kind::kDict: pairs(static_cast<DictNode&>(node).entries); break;
+        case Kind::kTensor: {
+            auto& tensor = static_cast<TensorNode&>(node);
+            for (auto& [name, part] : tensor.parts) visit(part);
+            visit(tensor.dict);
+            if (tensor.quantization) {
+                visit(tensor.quantization->scales);
+                visit(tensor.quantization->zero_points);
+            }
+            break;
+        }
+        case Kind::kObject:
+            for (auto& item : static_cast<ObjectNode&>(node).items) visit(item);
+            pairs(static_cast<ObjectNode&>(node).entries);
+            break;
+        default: break;
+    }
+}
+
 std::optional<std::uint64_t> TensorNode::element_count() const noexcept {
     std::uint64_t count = 1;
     bool is_empty = false;

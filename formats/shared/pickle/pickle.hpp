@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,10 +19,11 @@ public:
     virtual ~PickleReaderHooks() = default;
     /// A persistent id. Throws Error (kDamaged) when it names nothing.
     virtual Value persistent_load(Pool& pool, Value id);
-    /// `callable(*args)` or `cls.__new__(cls, *args)`: a value in place of the inert object, or nullopt to keep that.
-    virtual std::optional<Value> construct(Pool& pool, Recipe::How how, const std::string& callable, Value args);
-    /// `state` is set on a value that `construct` made (not on an inert object): true if it was taken. False is damage.
-    virtual bool build(Pool& pool, Value target, Value state);
+    /// `recipe` is complete but for its state: a node in place of the inert object (which takes the recipe over, as provenance), or
+    /// nullptr to keep that. The default knows NumPy's arrays and scalars.
+    virtual Node* construct(Pool& pool, std::unique_ptr<Recipe>& recipe);
+    /// `state` is set on a node that `construct` made: true if it was taken. Otherwise the node becomes an inert object again.
+    virtual bool build(Pool& pool, Node& target, Value state);
 };
 
 /// What a stream was, beside its value.
@@ -42,8 +44,8 @@ public:
     virtual ~PickleWriterHooks() = default;
     /// The persistent id of a node, or nullopt: not persistent.
     virtual std::optional<Value> persistent_id(Pool& scratch, const Node& node);
-    /// The pickle-level equivalent of a tensor or typed node (an ObjectNode with a Recipe, a tuple, ...), or nullopt to write it as it is.
-    /// Asked once per node; the memo belongs to the original node.
+    /// The pickle-level equivalent of a node that has no recipe (a tensor, a typed scalar): an ObjectNode with a Recipe, a tuple, a dict.
+    /// Asked once per node; the memo belongs to the original node. nullopt: it cannot be pickled. The default knows NumPy's.
     virtual std::optional<Value> lower(Pool& scratch, Value value);
 };
 
