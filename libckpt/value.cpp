@@ -192,7 +192,8 @@ const Value* DictNode::find(std::string_view key) const noexcept {
 
 void for_each_value(Node& node, const std::function<void(Value&)>& visit) {
     if (node.recipe) {
-        for (Value* value : {&node.recipe->callee, &node.recipe->args, &node.recipe->kwargs, &node.recipe->state}) visit(*value);
+        for (Value* value : {&node.recipe->callee, &node.recipe->args, &node.recipe->kwargs, &node.recipe->state})
+            visit(*value);
     }
     if (node.attributes) {
         for (auto& [name, value] : *node.attributes) visit(value);
@@ -209,7 +210,9 @@ void for_each_value(Node& node, const std::function<void(Value&)>& visit) {
         case Kind::kSet:
             for (auto& item : static_cast<SequenceNode&>(node).items) visit(item);
             break;
-        case Kind::kDict: pairs(static_cast<DictNode&>(node).entries); break;
+        case Kind::kDict:
+            pairs(static_cast<DictNode&>(node).entries);
+            break;
         case Kind::kTensor: {
             auto& tensor = static_cast<TensorNode&>(node);
             for (auto& [name, part] : tensor.parts) visit(part);
@@ -224,7 +227,8 @@ void for_each_value(Node& node, const std::function<void(Value&)>& visit) {
             for (auto& item : static_cast<ObjectNode&>(node).items) visit(item);
             pairs(static_cast<ObjectNode&>(node).entries);
             break;
-        default: break;
+        default:
+            break;
     }
 }
 

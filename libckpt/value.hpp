@@ -116,10 +116,10 @@ struct Recipe {
     std::string callable;  ///< full dotted name; equals the node's type for classes
     /// kGlobal: how many leading characters of `callable` name the module; 0 = up to the last dot.
     std::size_t module_length = 0;
-    Value callee;          ///< the class or function as a value of its own, where the file has one; or null
-    Value args;            ///< a tuple, or null for none
-    Value kwargs;          ///< a dict, or null for none
-    Value state;           ///< what is set afterwards (pickle's BUILD), or null
+    Value callee;  ///< the class or function as a value of its own, where the file has one; or null
+    Value args;    ///< a tuple, or null for none
+    Value kwargs;  ///< a dict, or null for none
+    Value state;   ///< what is set afterwards (pickle's BUILD), or null
 };
 
 /// The common part of all nodes. Nodes are made by a Pool, filled by one thread, and constant once their document is
@@ -230,7 +230,8 @@ struct ObjectNode : Node {
     std::vector<std::pair<Value, Value>> entries;
 };
 
-/// Calls `visit` for every handle that a node holds: items, keys, parts, recipe, attributes. What it is given may be changed.
+/// Calls `visit` for every handle that a node holds: items, keys, parts, recipe, attributes. What it is given may be
+/// changed.
 void for_each_value(Node& node, const std::function<void(Value&)>& visit);
 
 /// Owns nodes. Freed all at once, without recursion, so depth, sharing and cycles cost nothing. Not thread-safe.

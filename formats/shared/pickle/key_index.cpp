@@ -9,19 +9,22 @@
 namespace ckpt {
 namespace {
 
-constexpr std::size_t kLargeDict = 24;   // from here on a table pays
+constexpr std::size_t kLargeDict = 24;       // from here on a table pays
 constexpr std::size_t kMostCompared = 1024;  // values looked at in a pair of tuple keys; beyond that, identity decides
 
 std::optional<double> as_number(const Value& value) {
     switch (value.kind()) {
-        case Kind::kBool: return value.as_bool() ? 1.0 : 0.0;
-        case Kind::kFloat: return value.as_double();
+        case Kind::kBool:
+            return value.as_bool() ? 1.0 : 0.0;
+        case Kind::kFloat:
+            return value.as_double();
         case Kind::kInt: {
             if (const auto number = value.as_int64()) return static_cast<double>(*number);
             if (const auto number = value.as_uint64()) return static_cast<double>(*number);
             return std::nullopt;
         }
-        default: return std::nullopt;
+        default:
+            return std::nullopt;
     }
 }
 
@@ -38,9 +41,13 @@ bool equal_leaf(const Value& a, const Value& b) {
     return a.is_null();
 }
 
-bool is_plain_tuple(const Value& value) { return value.is(Kind::kTuple); }
+bool is_plain_tuple(const Value& value) {
+    return value.is(Kind::kTuple);
+}
 
-std::size_t mix(std::size_t seed, std::size_t value) { return seed ^ (value + 0x9e3779b97f4a7c15u + (seed << 6) + (seed >> 2)); }
+std::size_t mix(std::size_t seed, std::size_t value) {
+    return seed ^ (value + 0x9e3779b97f4a7c15u + (seed << 6) + (seed >> 2));
+}
 
 std::size_t hash_leaf(const Value& value) {
     if (const auto number = as_number(value)) return std::hash<double>{}(*number);

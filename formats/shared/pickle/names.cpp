@@ -1,4 +1,5 @@
-// The names that changed between Python 2 and 3, as pickle maps them (facts of CPython 3.11's pickle, protocols 0 to 2).
+// The names that changed between Python 2 and 3, as pickle maps them (facts of CPython 3.11's pickle, protocols 0 to
+// 2).
 #include "formats/shared/pickle/names.hpp"
 
 #include <algorithm>
@@ -326,7 +327,8 @@ constexpr std::array<ModulePair, 47> kModulesToPython2 = {{
 }};
 
 template <std::size_t N, std::size_t M>
-void map_name(const std::array<NamePair, N>& names, const std::array<ModulePair, M>& modules, std::string& module, std::string& name) {
+void map_name(const std::array<NamePair, N>& names, const std::array<ModulePair, M>& modules, std::string& module,
+              std::string& name) {
     for (const auto& pair : names) {
         if (pair.module == module && pair.name == name) {
             module = pair.to_module;
@@ -334,13 +336,19 @@ void map_name(const std::array<NamePair, N>& names, const std::array<ModulePair,
             return;
         }
     }
-    const auto found = std::lower_bound(modules.begin(), modules.end(), module, [](const ModulePair& pair, const std::string& wanted) { return pair.module < wanted; });
+    const auto found =
+        std::lower_bound(modules.begin(), modules.end(), module,
+                         [](const ModulePair& pair, const std::string& wanted) { return pair.module < wanted; });
     if (found != modules.end() && found->module == module) module = found->to;
 }
 
 }  // namespace
 
-void to_python3_name(std::string& module, std::string& name) { map_name(kNamesToPython3, kModulesToPython3, module, name); }
-void to_python2_name(std::string& module, std::string& name) { map_name(kNamesToPython2, kModulesToPython2, module, name); }
+void to_python3_name(std::string& module, std::string& name) {
+    map_name(kNamesToPython3, kModulesToPython3, module, name);
+}
+void to_python2_name(std::string& module, std::string& name) {
+    map_name(kNamesToPython2, kModulesToPython2, module, name);
+}
 
 }  // namespace ckpt

@@ -13,30 +13,34 @@
 
 namespace ckpt {
 
-/// Gives meaning to the calls of a stream. The default of each hook leaves the general form: an ObjectNode with its Recipe.
+/// Gives meaning to the calls of a stream. The default of each hook leaves the general form: an ObjectNode with its
+/// Recipe.
 class PickleReaderHooks {
 public:
     virtual ~PickleReaderHooks() = default;
     /// A persistent id. Throws Error (kDamaged) when it names nothing.
     virtual Value persistent_load(Pool& pool, Value id);
-    /// `recipe` is complete but for its state: a node in place of the inert object (which takes the recipe over, as provenance), or
-    /// nullptr to keep that. The default knows NumPy's arrays and scalars.
+    /// `recipe` is complete but for its state: a node in place of the inert object (which takes the recipe over, as
+    /// provenance), or nullptr to keep that. The default knows NumPy's arrays and scalars.
     virtual Node* construct(Pool& pool, std::unique_ptr<Recipe>& recipe);
-    /// `state` is set on a node that `construct` made: true if it was taken. Otherwise the node becomes an inert object again.
+    /// `state` is set on a node that `construct` made: true if it was taken. Otherwise the node becomes an inert object
+    /// again.
     virtual bool build(Pool& pool, Node& target, Value state);
 };
 
 /// What a stream was, beside its value.
 struct PickleFacts {
-    int protocol = 0;                 ///< of the PROTO opcode; 0 without one
-    std::uint64_t size_bytes = 0;     ///< up to and with STOP
-    std::vector<std::string> globals; ///< every global named, "module.name", first appearance, Python 3 names
+    int protocol = 0;                  ///< of the PROTO opcode; 0 without one
+    std::uint64_t size_bytes = 0;      ///< up to and with STOP
+    std::vector<std::string> globals;  ///< every global named, "module.name", first appearance, Python 3 names
 };
 
-/// Reads one pickle from the start of `bytes`. Plain Python kinds become plain values (set, frozenset, bytes, bytearray, complex, int
-/// of any width, OrderedDict and other dict and list classes as typed nodes); all else an ObjectNode. Python 2 module names are given as Python 3's.
-/// Throws Error (kDamaged) with the byte offset in message and `at`. On an error `facts` holds what was seen before it.
-Value read_pickle(std::string_view bytes, Pool& pool, PickleReaderHooks& hooks, const Context& context, PickleFacts* facts = nullptr);
+/// Reads one pickle from the start of `bytes`. Plain Python kinds become plain values (set, frozenset, bytes,
+/// bytearray, complex, int of any width, OrderedDict and other dict and list classes as typed nodes); all else an
+/// ObjectNode. Python 2 module names are given as Python 3's. Throws Error (kDamaged) with the byte offset in message
+/// and `at`. On an error `facts` holds what was seen before it.
+Value read_pickle(std::string_view bytes, Pool& pool, PickleReaderHooks& hooks, const Context& context,
+                  PickleFacts* facts = nullptr);
 
 /// Lowers values that a pickle cannot hold by themselves (tensors, typed nodes) to ones that it can.
 class PickleWriterHooks {
@@ -44,8 +48,9 @@ public:
     virtual ~PickleWriterHooks() = default;
     /// The persistent id of a node, or nullopt: not persistent.
     virtual std::optional<Value> persistent_id(Pool& scratch, const Node& node);
-    /// The pickle-level equivalent of a node that has no recipe (a tensor, a typed scalar): an ObjectNode with a Recipe, a tuple, a dict.
-    /// Asked once per node; the memo belongs to the original node. nullopt: it cannot be pickled. The default knows NumPy's.
+    /// The pickle-level equivalent of a node that has no recipe (a tensor, a typed scalar): an ObjectNode with a
+    /// Recipe, a tuple, a dict. Asked once per node; the memo belongs to the original node. nullopt: it cannot be
+    /// pickled. The default knows NumPy's.
     virtual std::optional<Value> lower(Pool& scratch, Value value);
 };
 

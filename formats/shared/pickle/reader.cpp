@@ -20,7 +20,14 @@ namespace {
 class Machine {
 public:
     Machine(std::string_view bytes, Pool& pool, PickleReaderHooks& hooks, const Context& context, PickleFacts& facts)
-        : bytes_(bytes), pool_(pool), hooks_(hooks), limits_(context.limits), context_(context), facts_(facts), keys_(), first_node_(pool.size()) {}
+        : bytes_(bytes),
+          pool_(pool),
+          hooks_(hooks),
+          limits_(context.limits),
+          context_(context),
+          facts_(facts),
+          keys_(),
+          first_node_(pool.size()) {}
 
     Value run() {
         while (true) {
@@ -30,7 +37,8 @@ public:
             if (opcode == '.') break;
             if (frame_end_ != 0 && at_ > frame_end_) frame_end_ = 0;
             step(opcode);
-            if (pool_.size() - first_node_ > limits_.max_nodes) damaged(fmt::format("more than {} values", limits_.max_nodes));
+            if (pool_.size() - first_node_ > limits_.max_nodes)
+                damaged(fmt::format("more than {} values", limits_.max_nodes));
             if ((++steps_ & 0xffff) == 0) context_.check_cancelled();
         }
         facts_.size_bytes = at_;
@@ -69,7 +77,8 @@ private:
     }
     void count_inline(std::uint64_t bytes) {
         inline_bytes_ += bytes;
-        if (inline_bytes_ > limits_.max_inline_bytes) damaged(fmt::format("more than {} bytes of text", limits_.max_inline_bytes));
+        if (inline_bytes_ > limits_.max_inline_bytes)
+            damaged(fmt::format("more than {} bytes of text", limits_.max_inline_bytes));
     }
     Value text(std::string_view raw) {
         count_inline(raw.size());
@@ -142,7 +151,8 @@ private:
         }
     }
     void check_hashable(const Value& key) const {
-        if ((key.is(Kind::kList) || key.is(Kind::kDict) || (key.is(Kind::kSet) && key.type().empty())) && key.type().empty()) {
+        if ((key.is(Kind::kList) || key.is(Kind::kDict) || (key.is(Kind::kSet) && key.type().empty())) &&
+            key.type().empty()) {
             damaged(fmt::format("a {} as a key", kind_name(key.kind())));
         }
     }
@@ -172,7 +182,8 @@ private:
         return it->second;
     }
 
-    /// The dotted name of a class or function value; nested classes are pickled as getattr(Outer, 'Inner') at low protocols.
+    /// The dotted name of a class or function value; nested classes are pickled as getattr(Outer, 'Inner') at low
+    /// protocols.
     std::string name_of(const Value& callee) const {
         if (!callee.is(Kind::kObject) || !callee.node()->recipe) return {};
         const Recipe& recipe = *callee.node()->recipe;
@@ -187,7 +198,8 @@ private:
         return recipe.callable;
     }
     static std::string name_of_global(const Value& value) {
-        if (!value.is(Kind::kObject) || !value.node()->recipe || value.node()->recipe->how != Recipe::How::kGlobal) return {};
+        if (!value.is(Kind::kObject) || !value.node()->recipe || value.node()->recipe->how != Recipe::How::kGlobal)
+            return {};
         return value.node()->recipe->callable;
     }
 
@@ -222,13 +234,15 @@ private:
         const std::string& name = recipe.callable;
         if (name == "collections.OrderedDict" && args.empty()) return typed_dict(name, nullptr);
         if (name == "collections.defaultdict") return typed_dict(name, &recipe);
-        if (name == "collections.Counter" && recipe.how == Recipe::How::kCall && args.size() == 1 && args[0].is(Kind::kDict)) {
+        if (name == "collections.Counter" && recipe.how == Recipe::How::kCall && args.size() == 1 &&
+            args[0].is(Kind::kDict)) {
             const Value dict = typed_dict(name, nullptr);
             dict.dict().entries = args[0].dict().entries;
             return dict;
         }
         if (recipe.how != Recipe::How::kCall) return std::nullopt;
-        if (name == "_codecs.encode" && args.size() == 2 && args[0].is(Kind::kString) && args[1].is(Kind::kString) && args[1].as_string() == "latin1") {
+        if (name == "_codecs.encode" && args.size() == 2 && args[0].is(Kind::kString) && args[1].is(Kind::kString) &&
+            args[1].as_string() == "latin1") {
             auto latin = utf8_to_latin1(args[0].as_string());
             if (!latin) damaged("text beyond latin-1 for bytes");
             return byte_string(*latin);
@@ -242,7 +256,8 @@ private:
         if (name == "builtins.complex" && args.size() == 2 && args[0].is(Kind::kFloat) && args[1].is(Kind::kFloat)) {
             return pool_.complex({args[0].as_double(), args[1].as_double()});
         }
-        if ((name == "builtins.set" || name == "builtins.frozenset") && args.size() <= 1 && (args.empty() || args[0].is(Kind::kList))) {
+        if ((name == "builtins.set" || name == "builtins.frozenset") && args.size() <= 1 &&
+            (args.empty() || args[0].is(Kind::kList))) {
             const Value set = pool_.set();
             if (name == "builtins.frozenset") set.node()->type = name;
             if (!args.empty()) {
@@ -292,7 +307,8 @@ private:
     /// At the end: objects that turned out to hold only items or only entries become typed lists and dicts, everywhere.
     Value settle(Value root) {
         for (ObjectNode* object : objects_) {
-            const bool list_like = !object->items.empty() && object->entries.empty() && object->type != "collections.deque";
+            const bool list_like =
+                !object->items.empty() && object->entries.empty() && object->type != "collections.deque";
             const bool dict_like = object->items.empty() && !object->entries.empty();
             if (list_like) {
                 auto* list = pool_.make<SequenceNode>(Kind::kList);
@@ -308,7 +324,8 @@ private:
         }
         if (replaced_.empty()) return root;
         const auto swap = [this](Value& value) {
-            for (auto it = replaced_.find(value.node()); value.node() != nullptr && it != replaced_.end(); it = replaced_.find(value.node())) {
+            for (auto it = replaced_.find(value.node()); value.node() != nullptr && it != replaced_.end();
+                 it = replaced_.find(value.node())) {
                 value = it->second;
             }
         };
@@ -347,7 +364,8 @@ private:
     }
     void frame() {
         const std::uint64_t size = number(8);
-        if (size > bytes_.size() - at_) damaged(fmt::format("a frame of {} bytes, {} left,", size, bytes_.size() - at_));
+        if (size > bytes_.size() - at_)
+            damaged(fmt::format("a frame of {} bytes, {} left,", size, bytes_.size() - at_));
         frame_end_ = at_ + static_cast<std::size_t>(size);
     }
     Value long_integer(std::uint64_t size) {
@@ -379,9 +397,12 @@ private:
 
 void Machine::step(unsigned char opcode) {
     switch (opcode) {
-        case 0x80: return proto();
-        case 0x95: return frame();
-        case '(': return marks_.push_back(stack_.size());
+        case 0x80:
+            return proto();
+        case 0x95:
+            return frame();
+        case '(':
+            return marks_.push_back(stack_.size());
         case '0':
             if (stack_.size() > floor()) {
                 stack_.pop_back();
@@ -389,16 +410,26 @@ void Machine::step(unsigned char opcode) {
                 pop_mark();
             }
             return;
-        case '1': pop_mark(); return;
-        case '2': return push(Value(top()));
+        case '1':
+            pop_mark();
+            return;
+        case '2':
+            return push(Value(top()));
         // Scalars.
-        case 'N': return push(Value::null());
-        case 0x88: return push(Value::boolean(true));
-        case 0x89: return push(Value::boolean(false));
-        case 'K': return push(Value::integer(static_cast<std::int64_t>(number(1))));
-        case 'M': return push(Value::integer(static_cast<std::int64_t>(number(2))));
-        case 'J': return push(Value::integer(static_cast<std::int32_t>(number(4))));
-        case 0x8a: return push(long_integer(number(1)));
+        case 'N':
+            return push(Value::null());
+        case 0x88:
+            return push(Value::boolean(true));
+        case 0x89:
+            return push(Value::boolean(false));
+        case 'K':
+            return push(Value::integer(static_cast<std::int64_t>(number(1))));
+        case 'M':
+            return push(Value::integer(static_cast<std::int64_t>(number(2))));
+        case 'J':
+            return push(Value::integer(static_cast<std::int32_t>(number(4))));
+        case 0x8a:
+            return push(long_integer(number(1)));
         case 0x8b: {
             const auto size = static_cast<std::int32_t>(number(4));
             if (size < 0) damaged(fmt::format("an integer of {} bytes", size));
@@ -411,12 +442,18 @@ void Machine::step(unsigned char opcode) {
             return push(Value::real(value));
         }
         // Text and bytes.
-        case 0x8c: return push(text(take(number(1))));
-        case 'X': return push(text(take(number(4))));
-        case 0x8d: return push(text(take(number(8))));
-        case 'C': return push(byte_string(take(number(1))));
-        case 'B': return push(byte_string(take(number(4))));
-        case 0x8e: return push(byte_string(take(number(8))));
+        case 0x8c:
+            return push(text(take(number(1))));
+        case 'X':
+            return push(text(take(number(4))));
+        case 0x8d:
+            return push(text(take(number(8))));
+        case 'C':
+            return push(byte_string(take(number(1))));
+        case 'B':
+            return push(byte_string(take(number(4))));
+        case 0x8e:
+            return push(byte_string(take(number(8))));
         case 0x96: {
             const Value value = byte_string(take(number(8)));
             value.node()->type = "builtins.bytearray";
@@ -428,7 +465,8 @@ void Machine::step(unsigned char opcode) {
             return push(is_utf8_with_surrogates(raw) ? text(raw) : byte_string(raw));
         }
         // Containers.
-        case ')': return push(pool_.tuple());
+        case ')':
+            return push(pool_.tuple());
         case 0x85:
         case 0x86:
         case 0x87: {
@@ -440,9 +478,12 @@ void Machine::step(unsigned char opcode) {
             auto items = pop_mark();
             return push(pool_.tuple(std::move(items)));
         }
-        case ']': return push(pool_.list());
-        case '}': return push(pool_.dict());
-        case 0x8f: return push(pool_.set());
+        case ']':
+            return push(pool_.list());
+        case '}':
+            return push(pool_.dict());
+        case 0x8f:
+            return push(pool_.set());
         case 'l': {
             const auto items = pop_mark();
             const Value list = pool_.list();
@@ -490,18 +531,24 @@ void Machine::step(unsigned char opcode) {
             return;
         }
         // The memo.
-        case 'q': return put(number(1));
-        case 'r': return put(number(4));
-        case 0x94: return put(memo_.size());
-        case 'h': return get(number(1));
-        case 'j': return get(number(4));
+        case 'q':
+            return put(number(1));
+        case 'r':
+            return put(number(4));
+        case 0x94:
+            return put(memo_.size());
+        case 'h':
+            return get(number(1));
+        case 'j':
+            return get(number(4));
         // Globals, calls, state.
         case 'c': {
             const std::string module(line());
             const std::string name(line());
             return push(global(module, name, {}, {}));
         }
-        case 0x93: return stack_global();
+        case 0x93:
+            return stack_global();
         case 'R': {
             const Value args = pop();
             const Value callee = pop();
@@ -532,7 +579,8 @@ void Machine::step(unsigned char opcode) {
             items.erase(items.begin());
             return push(construct(Recipe::How::kCall, callee, pool_.tuple(std::move(items))));
         }
-        case 'b': return build();
+        case 'b':
+            return build();
         case 'Q': {
             const Value id = pop();
             return push(hooks_.persistent_load(pool_, id));
@@ -542,8 +590,10 @@ void Machine::step(unsigned char opcode) {
         case 0x84:
             damaged(fmt::format("extension code {}, which is registered nowhere,", number(1 << (opcode - 0x82))));
         case 0x97:
-        case 0x98: damaged("a buffer that lies outside of the pickle");
-        default: return text_opcode(opcode);
+        case 0x98:
+            damaged("a buffer that lies outside of the pickle");
+        default:
+            return text_opcode(opcode);
     }
 }
 
@@ -591,17 +641,25 @@ void Machine::text_opcode(unsigned char opcode) {
             if (!index) damaged("a memo slot that is no number");
             return opcode == 'p' ? put(*index) : get(*index);
         }
-        default: damaged(fmt::format("unknown opcode 0x{:02x}", opcode));
+        default:
+            damaged(fmt::format("unknown opcode 0x{:02x}", opcode));
     }
 }
 
 }  // namespace
 
-Value PickleReaderHooks::persistent_load(Pool&, Value) { throw Error(ErrorCode::kDamaged, "pickle: a persistent id, but nothing that it could name"); }
-Node* PickleReaderHooks::construct(Pool& pool, std::unique_ptr<Recipe>& recipe) { return construct_numpy(pool, *recipe); }
-bool PickleReaderHooks::build(Pool& pool, Node& target, Value state) { return build_numpy(pool, target, state); }
+Value PickleReaderHooks::persistent_load(Pool&, Value) {
+    throw Error(ErrorCode::kDamaged, "pickle: a persistent id, but nothing that it could name");
+}
+Node* PickleReaderHooks::construct(Pool& pool, std::unique_ptr<Recipe>& recipe) {
+    return construct_numpy(pool, *recipe);
+}
+bool PickleReaderHooks::build(Pool& pool, Node& target, Value state) {
+    return build_numpy(pool, target, state);
+}
 
-Value read_pickle(std::string_view bytes, Pool& pool, PickleReaderHooks& hooks, const Context& context, PickleFacts* facts) {
+Value read_pickle(std::string_view bytes, Pool& pool, PickleReaderHooks& hooks, const Context& context,
+                  PickleFacts* facts) {
     PickleFacts own;
     return Machine(bytes, pool, hooks, context, facts != nullptr ? *facts : own).run();
 }

@@ -96,7 +96,8 @@ std::string latin1_to_utf8(std::string_view bytes) {
 
 std::optional<std::string> parse_python_string(std::string_view literal) {
     while (!literal.empty() && (literal.back() == '\r' || literal.back() == ' ')) literal.remove_suffix(1);
-    if (literal.size() < 2 || literal.front() != literal.back() || (literal.front() != '\'' && literal.front() != '"')) return std::nullopt;
+    if (literal.size() < 2 || literal.front() != literal.back() || (literal.front() != '\'' && literal.front() != '"'))
+        return std::nullopt;
     literal = literal.substr(1, literal.size() - 2);
     std::string bytes;
     for (std::size_t i = 0; i < literal.size(); ++i) {
@@ -106,17 +107,34 @@ std::optional<std::string> parse_python_string(std::string_view literal) {
         }
         if (++i == literal.size()) return std::nullopt;
         switch (literal[i]) {
-            case '\n': break;
-            case 'n': bytes += '\n'; break;
-            case 't': bytes += '\t'; break;
-            case 'r': bytes += '\r'; break;
-            case 'a': bytes += '\a'; break;
-            case 'b': bytes += '\b'; break;
-            case 'f': bytes += '\f'; break;
-            case 'v': bytes += '\v'; break;
+            case '\n':
+                break;
+            case 'n':
+                bytes += '\n';
+                break;
+            case 't':
+                bytes += '\t';
+                break;
+            case 'r':
+                bytes += '\r';
+                break;
+            case 'a':
+                bytes += '\a';
+                break;
+            case 'b':
+                bytes += '\b';
+                break;
+            case 'f':
+                bytes += '\f';
+                break;
+            case 'v':
+                bytes += '\v';
+                break;
             case '\\':
             case '\'':
-            case '"': bytes += literal[i]; break;
+            case '"':
+                bytes += literal[i];
+                break;
             case 'x': {
                 const auto code = i + 2 < literal.size() ? hex_digits(literal.substr(i + 1, 2)) : std::nullopt;
                 if (!code) return std::nullopt;
