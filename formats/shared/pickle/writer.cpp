@@ -145,7 +145,7 @@ private:
 
     void memo_put(const Node* node) {
         const std::size_t index = memo_.size();
-        memo_.emplace(node, index);
+        memo_.emplace(memo_key(node), index);
         if (protocol_ >= 4) {
             out_.put("\x94");
         } else if (index < 256) {
@@ -155,7 +155,7 @@ private:
         }
     }
     bool memo_get(const Node* node) {
-        const auto found = memo_.find(node);
+        const auto found = memo_.find(memo_key(node));
         if (found == memo_.end()) return false;
         out_.put(found->second < 256 ? std::string("h") + static_cast<char>(found->second)
                                      : "j" + little(found->second, 4));
@@ -293,7 +293,7 @@ private:
     }
     void tuple_end(const SequenceNode& node) {
         const std::size_t size = node.items.size();
-        if (memo_.count(&node) != 0) {  // it contains itself: what was made inside is the tuple
+        if (memo_.count(memo_key(&node)) != 0) {  // it contains itself: what was made inside is the tuple
             out_.put(size > 3 ? std::string("1") : std::string(size, '0'));
             memo_get(&node);
             return;
@@ -323,7 +323,7 @@ private:
         if (!node.items.empty()) later(Task::Kind::kSet, &node);
     }
     void frozen_end(const Node* node) {
-        if (memo_.count(node) != 0) {
+        if (memo_.count(memo_key(node)) != 0) {
             out_.put("1");
             memo_get(node);
             return;
