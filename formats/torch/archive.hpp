@@ -1,0 +1,44 @@
+// A torch.save archive: which members it has and what they say (README: "Records").
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "formats/shared/zip/zip_reader.hpp"
+#include "libckpt/context.hpp"
+#include "libckpt/document.hpp"
+
+namespace ckpt {
+
+enum class ByteOrder : std::uint8_t { kLittle, kBig };
+
+class TorchArchive {
+public:
+    /// Checks prefix, version, byte order and alignment. Throws Error: kNotCheckpoint for a zip of something else,
+    /// kUnsupported for the neighbouring kinds by name (torch.package, .pt2, .npz), kDamaged where a record contradicts
+    /// itself.
+    static TorchArchive open(const std::shared_ptr<const File>& file, const Context& context);
+
+    const ZipDirectory& zip() const noexcept { return zip_; }
+    const std::string& prefix() const noexcept { return prefix_; }
+    ByteOrder byte_order() const noexcept { return byte_order_; }
+    bool is_torchscript() const noexcept { return is_torchscript_; }
+
+    /// The member of a record ("data/0"), or nullptr.
+    const ZipMember* record(std::string_view name) const { return zip_.find(prefix_ + "/" + std::string(name)); }
+    /// The bytes of data.pkl.
+    std::string pickle(const Context& context) const;
+
+    /// What a rewrite needs to give the same file: prefix, alignment, absent checksums, order of records ("torch:..."
+    /// attributes).
+    void describe(Document& document) const;
+
+private:
+    ZipDirectory zip_;
+    std::string prefix_;
+    ByteOrder byte_order_ = ByteOrder::kLittle;
+    bool is_torchscript_ = false;
+};
+
+}  // namespace ckpt

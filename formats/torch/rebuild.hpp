@@ -1,0 +1,51 @@
+// What the calls in a data.pkl mean: storages and tensors out of torch's rebuild functions (README: "Rebuild
+// functions").
+#pragma once
+
+#include <map>
+#include <string>
+#include <unordered_map>
+#include <utility>
+
+#include "formats/shared/pickle/pickle.hpp"
+#include "formats/torch/archive.hpp"
+
+namespace ckpt {
+
+/// Hooks for read_pickle. Tensors come out as TensorNodes that keep the call as their recipe; what is not understood
+/// stays an inert object.
+class TorchRebuilder final : public PickleReaderHooks {
+public:
+    TorchRebuilder(const TorchArchive& archive, const Context& context) : archive_(archive), context_(context) {}
+
+    Value persistent_load(Pool& pool, Value id) override;
+    Node* construct(Pool& pool, std::unique_ptr<Recipe>& recipe) override;
+
+private:
+    struct Loaded {
+        StoragePtr storage;
+        std::string first_class;
+        bool byte_like = false;
+    };
+    StoragePtr load_storage(const std::string& key, const std::string& class_name, const std::string& location,
+                            std::uint64_t size_bytes, unsigned swap_width, bool byte_like);
+    TensorNode* rebuild(Pool& pool, const std::string& function, const Value& args);
+    TensorNode* rebuild_view(Pool& pool, const std::string& function, const std::vector<Value>& args);
+    TensorNode* rebuild_parameter(Pool& pool, const std::vector<Value>& args);
+    TensorNode* rebuild_from_type(Pool& pool, const std::vector<Value>& args);
+    TensorNode* rebuild_quantized(Pool& pool, const std::vector<Value>& args);
+    TensorNode* rebuild_sparse(Pool& pool, const std::vector<Value>& args);
+    TensorNode* rebuild_meta(Pool& pool, const std::vector<Value>& args);
+    TensorNode* rebuild_nested(Pool& pool, const std::vector<Value>& args);
+    TensorNode* rebuild_jagged(Pool& pool, const std::vector<Value>& args);
+
+    const TorchArchive& archive_;
+    const Context& context_;
+    std::unordered_map<std::string, Loaded> storages_;
+    std::map<std::pair<std::string, std::string>, Value> storage_values_;  // by key and class
+};
+
+/// A copy of everything but the node's type and recipe.
+void copy_tensor(const TensorNode& from, TensorNode& to);
+
+}  // namespace ckpt
