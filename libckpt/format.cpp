@@ -27,7 +27,8 @@ bool looks_like_text(std::string_view head) {
     });
 }
 
-/// What a source that no layout knows seems to be, in words that tell the user what happened to the file.
+}  // namespace
+
 std::string describe_stranger(const Source& source) {
     std::string_view head = source.head;
     while (!head.empty() && std::isspace(static_cast<unsigned char>(head.front())) != 0) head.remove_prefix(1);
@@ -49,8 +50,6 @@ std::string describe_stranger(const Source& source) {
     for (const char c : source.head.substr(0, 8)) bytes += fmt::format(" {:02x}", static_cast<unsigned char>(c));
     return fmt::format("is no checkpoint of a known layout (it begins with{})", bytes);
 }
-
-}  // namespace
 
 std::vector<Finding> Format::verify(const Source& source, VerifyLevel, const Context& context) const {
     try {
@@ -98,7 +97,8 @@ const Format& Registry::detect(const Source& source) const {
             strongest = evidence;
         }
     }
-    if (best != nullptr && strongest >= Evidence::kLikely) return *best;
+    // A name alone is enough to let a layout look for itself, unless the bytes are plainly something else.
+    if (best != nullptr && (strongest >= Evidence::kLikely || !looks_like_text(source.head))) return *best;
     if (source.is_folder) {
         throw Error(ErrorCode::kNotCheckpoint,
                     source.entries.empty() ? "is an empty folder"

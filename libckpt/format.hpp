@@ -91,6 +91,10 @@ private:
     std::vector<std::unique_ptr<Format>> formats_;
 };
 
+/// What a file that no layout knows seems to be, in words that tell the user what happened to it: "is a git-LFS
+/// pointer, ...".
+std::string describe_stranger(const Source& source);
+
 /// Opens, detects (unless `forced` names a layout) and reads. Errors name the file.
 Document read_document(const Registry& registry, const std::string& path, const Context& context,
                        const Format* forced = nullptr);

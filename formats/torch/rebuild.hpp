@@ -20,6 +20,8 @@ public:
 
     Value persistent_load(Pool& pool, Value id) override;
     Node* construct(Pool& pool, std::unique_ptr<Recipe>& recipe) override;
+    /// Whether the pickle named the storage with this key.
+    bool knows_storage(std::string_view key) const { return storages_.count(std::string(key)) != 0; }
 
 private:
     struct Loaded {

@@ -1,0 +1,25 @@
+// A torch.save archive as a write plan, byte for byte as torch 2.13 writes it (README: "Bytes").
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "libckpt/write_plan.hpp"
+
+namespace ckpt {
+
+enum class ArchiveChecksums : std::uint8_t { kAll, kNoStorages, kNone };
+
+struct ArchiveOptions {
+    std::string prefix = "archive";
+    unsigned alignment_bytes = 64;
+    ArchiveChecksums checksums = ArchiveChecksums::kAll;
+    bool byteorder_last =
+        false;  ///< the byteorder record behind `version`, as torch does when told not to write it first
+};
+
+/// The plan of one archive. `storages` are the records data/0, data/1, ... in this order.
+PlannedFile plan_archive(std::string pickle, const std::vector<BlobPtr>& storages, const ArchiveOptions& options);
+
+}  // namespace ckpt

@@ -1,0 +1,297 @@
+// The torch layout: archive, pickle and storages put together.
+#include "formats/torch/torch_format.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "formats/shared/pickle/pickle.hpp"
+#include "formats/torch/archive.hpp"
+#include "formats/torch/archive_writer.hpp"
+#include "formats/torch/lower.hpp"
+#include "formats/torch/rebuild.hpp"
+#include "formats/torch/storage_types.hpp"
+#include "libckpt/crc32.hpp"
+#include "libckpt/error.hpp"
+#include "libckpt/walk.hpp"
+
+namespace ckpt {
+namespace {
+
+constexpr std::string_view kZipSignature = "PK\3\4";
+// The first bytes of a stream of torch before 1.6: the pickle of its magic number.
+constexpr std::string_view kLegacyMagic = "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19\x2e";
+constexpr std::string_view kOldestMagic = "PYTORCH1";
+
+/// Modules whose functions run commands, open files or load code. A name from one of them in a checkpoint is pointed
+/// out; nothing is ever called, whatever its name.
+constexpr std::array kDangerousModules = {"os",
+                                          "posix",
+                                          "nt",
+                                          "subprocess",
+                                          "sys",
+                                          "socket",
+                                          "shutil",
+                                          "pty",
+                                          "runpy",
+                                          "importlib",
+                                          "pickle",
+                                          "marshal",
+                                          "ctypes",
+                                          "webbrowser",
+                                          "builtins.eval",
+                                          "builtins.exec",
+                                          "builtins.open",
+                                          "builtins.compile",
+                                          "builtins.getattr",
+                                          "builtins.apply",
+                                          "builtins.__import__",
+                                          "builtins.breakpoint",
+                                          "torch.serialization",
+                                          "torch.load",
+                                          "torch.jit",
+                                          "timeit",
+                                          "code",
+                                          "pdb",
+                                          "pip",
+                                          "operator.attrgetter",
+                                          "operator.methodcaller",
+                                          "functools.reduce",
+                                          "_posixsubprocess",
+                                          "commands",
+                                          "platform",
+                                          "asyncio",
+                                          "requests",
+                                          "urllib"};
+
+bool is_dangerous(std::string_view global) {
+    if (global == "torch.serialization._get_layout") return false;
+    return std::any_of(kDangerousModules.begin(), kDangerousModules.end(), [&](std::string_view name) {
+        return global == name || (global.starts_with(name) && global[name.size()] == '.');
+    });
+}
+
+/// Says which names a Python unpickler would have called.
+void warn_of_globals(const std::vector<std::string>& globals, const Context& context) {
+    for (const auto& global : globals) {
+        if (is_dangerous(global))
+            context.warn(fmt::format(
+                "the pickle names '{}', which Python would load and may run; here it is only shown", global));
+    }
+}
+
+/// Gives classes' names to what only torch knows to be a dtype, a layout or a quantization scheme, and checks each
+/// tensor's bounds.
+void settle(const Document& document, const Context& context) {
+    std::size_t visits = 0;
+    walk(
+        document.root,
+        [&](const Visit& visit) {
+            if ((++visits & 0xfff) == 0) context.check_cancelled();
+            Node* node = visit.value.node();
+            if (visit.same_as != nullptr || node == nullptr) return WalkStep::kInto;
+            if (visit.value.is(Kind::kTensor)) {
+                TensorNode& tensor = visit.value.tensor();
+                if (tensor.layout == "pending") throw_damaged("array '{}' has no contents", visit.path);
+                if (tensor.layout.empty() || tensor.layout == "meta") tensor.check_bounds(visit.path);
+            } else if (visit.value.is(Kind::kObject) && node->recipe) {
+                const Recipe& recipe = *node->recipe;
+                if (recipe.how == Recipe::How::kGlobal && node->type.empty() && recipe.callable.starts_with("torch.")) {
+                    if (torch_dtype(recipe.callable)) {
+                        node->type = "torch.dtype";
+                    } else if (recipe.callable.starts_with("torch.per_tensor_") ||
+                               recipe.callable.starts_with("torch.per_channel_")) {
+                        node->type = "torch.qscheme";
+                    }
+                } else if (recipe.callable == "torch.serialization._get_layout") {
+                    node->type = "torch.layout";
+                }
+            }
+            return WalkStep::kInto;
+        },
+        100000);
+}
+
+std::string stem_of(const std::string& output_name) {
+    // torch takes the base name without its last extension; a name with other than ASCII goes through a stream, whose
+    // name is "archive".
+    const auto slash = output_name.rfind('/');
+    const std::string name = slash == std::string::npos ? output_name : output_name.substr(slash + 1);
+    const auto dot = name.rfind('.');
+    const std::string stem = dot == std::string::npos ? name : name.substr(0, dot);
+    const bool ascii =
+        std::all_of(stem.begin(), stem.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+    return stem.empty() || !ascii ? "archive" : stem;
+}
+
+std::string text_attribute(const Document& document, std::string_view name) {
+    const Value* value = document.attribute(name);
+    return value != nullptr && value->is(Kind::kString) ? std::string(value->as_string()) : std::string();
+}
+
+ArchiveOptions archive_options(const Document& document, const WriteOptions& options) {
+    ArchiveOptions archive;
+    const std::string prefix = text_attribute(document, "torch:prefix");
+    archive.prefix = prefix.empty() ? stem_of(options.output_name) : prefix;
+    const std::string alignment = text_attribute(document, "torch:alignment");
+    unsigned bytes = 0;
+    std::from_chars(alignment.data(), alignment.data() + alignment.size(), bytes);
+    if (bytes > 0 && bytes < 65536) archive.alignment_bytes = bytes;
+    const std::string crc = text_attribute(document, "torch:crc32");
+    if (crc == "none") archive.checksums = ArchiveChecksums::kNone;
+    if (crc == "no storages") archive.checksums = ArchiveChecksums::kNoStorages;
+    archive.byteorder_last = document.attribute("torch:byteorder_last") != nullptr;
+    return archive;
+}
+
+class TorchFormat final : public Format {
+public:
+    std::string_view name() const noexcept override { return "torch"; }
+    std::vector<std::string_view> extensions() const override { return {"pt", "pth", "bin"}; }
+    Capabilities capabilities() const override {
+        return {true, false, "torch.save zip archive (torch 1.6 and later)", "everything", {}};
+    }
+
+    Evidence probe(const Source& source) const noexcept override {
+        if (source.is_folder) return Evidence::kNo;
+        const std::string_view head = source.head;
+        if (head.starts_with(kLegacyMagic) || head.starts_with(kOldestMagic)) return Evidence::kCertain;
+        if (head.size() < kZipSignature.size() && !head.empty() && kZipSignature.starts_with(head))
+            return Evidence::kLikely;
+        if (!head.empty() && head.size() < kLegacyMagic.size() && kLegacyMagic.starts_with(head))
+            return Evidence::kLikely;
+        if (head.starts_with(kZipSignature)) return looks_like_archive(head) ? Evidence::kCertain : Evidence::kLikely;
+        for (const std::string_view extension : {".pt", ".pth", ".bin"}) {
+            if (source.name.ends_with(extension)) return Evidence::kByName;
+        }
+        return Evidence::kNo;
+    }
+
+    Document read(const Source& source, const Context& context) const override {
+        if (source.is_folder) throw Error(ErrorCode::kNotCheckpoint, "is a folder, not a torch.save archive");
+        if (source.head.starts_with(kLegacyMagic)) {
+            throw Error(ErrorCode::kUnsupported,
+                        "is a legacy torch.save stream (before torch 1.6); this version reads the zip form only");
+        }
+        if (source.head.starts_with(kOldestMagic))
+            throw Error(ErrorCode::kUnsupported, "is a preview archive that no released torch writes");
+        if (source.size_bytes < kZipSignature.size())
+            throw_damaged("ends inside its signature, at byte {}", source.size_bytes);
+        if (!source.head.starts_with(kZipSignature)) {
+            if (ZipDirectory::ends_like_zip(*source.file)) {
+                throw_damaged("is a zip archive with something before it; torch and others find it by its first bytes");
+            }
+            throw Error(ErrorCode::kNotCheckpoint, describe_stranger(source));
+        }
+        const TorchArchive archive = TorchArchive::open(source.file, context);
+        Document document;
+        document.format = name();
+        archive.describe(document);
+        const std::string pickle = archive.pickle(context);
+        TorchRebuilder rebuilder(archive, context);
+        PickleFacts facts;
+        try {
+            document.root = read_pickle(pickle, document.pool(), rebuilder, context, &facts);
+        } catch (const Error&) {
+            warn_of_globals(facts.globals, context);
+            throw;
+        }
+        warn_of_globals(facts.globals, context);
+        if (facts.size_bytes < pickle.size()) {
+            context.warn(fmt::format("{} bytes after the end of the pickle in data.pkl are ignored, as torch does",
+                                     pickle.size() - facts.size_bytes));
+        }
+        if (facts.protocol != 2)
+            document.set_attribute("torch:pickle_protocol", Value::integer(std::max(facts.protocol, 2)));
+        point_out_leftovers(archive, rebuilder, context);
+        settle(document, context);
+        return document;
+    }
+
+    std::vector<Loss> preflight(const Document&, const WriteOptions&) const override { return {}; }
+
+    WritePlan plan(const Document& document, const WriteOptions& options, const Context&) const override {
+        if (!options.compress.empty())
+            throw Error(ErrorCode::kRefused, "torch.save archives are not compressed; --compress is for other layouts");
+        int protocol = 2;
+        if (const Value* kept = document.attribute("torch:pickle_protocol"))
+            protocol = static_cast<int>(std::clamp<std::int64_t>(kept->as_int64().value_or(2), 2, 5));
+        TorchLowering lowering(document);
+        std::string pickle = write_pickle(document.root, protocol, lowering);
+        std::vector<BlobPtr> storages;
+        for (const auto& storage : lowering.storages()) storages.push_back(storage->blob);
+        WritePlan plan;
+        plan.files.push_back(plan_archive(std::move(pickle), storages, archive_options(document, options)));
+        return plan;
+    }
+
+    std::vector<Finding> verify(const Source& source, VerifyLevel level, const Context& context) const override {
+        auto findings = Format::verify(source, level, context);
+        if (level == VerifyLevel::kQuick || !findings.empty()) return findings;
+        const TorchArchive archive = TorchArchive::open(source.file, context);
+        for (const auto& member : archive.zip().members()) {
+            const BlobPtr blob = archive.zip().blob(member, context.limits.max_inline_bytes);
+            std::vector<std::byte> buffer(
+                static_cast<std::size_t>(std::min<std::uint64_t>(blob->size_bytes(), 1u << 20)));
+            std::uint32_t crc = 0;
+            for (std::uint64_t done = 0; done < blob->size_bytes();) {
+                const auto piece = std::span(buffer).first(
+                    static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), blob->size_bytes() - done)));
+                blob->read(done, piece);
+                crc = crc32(crc, piece);
+                done += piece.size();
+                context.check_cancelled();
+            }
+            if (crc == member.crc32) continue;
+            // torch writes 0 when told not to compute checksums, so a 0 that does not match is no damage.
+            const bool absent = member.crc32 == 0;
+            findings.push_back(
+                {absent ? Finding::Severity::kNote : Finding::Severity::kDamage, member.name,
+                 absent ? "has no checksum"
+                        : fmt::format("has the checksum {:08x}, its bytes give {:08x}", member.crc32, crc)});
+        }
+        return findings;
+    }
+
+private:
+    /// Whether the first member's name, in the local header at 0, is one that torch writes first.
+    static bool looks_like_archive(std::string_view head) noexcept {
+        if (head.size() < 30) return false;
+        const std::size_t size =
+            static_cast<unsigned char>(head[26]) | static_cast<std::size_t>(static_cast<unsigned char>(head[27])) << 8;
+        const std::string_view member = head.substr(30, size);
+        const auto slash = member.find('/');
+        if (slash == std::string_view::npos) return false;
+        const std::string_view record = member.substr(slash + 1);
+        return record == "data.pkl" || record == "data/0" || record == "version" || record == ".data/version" ||
+               record == "byteorder";
+    }
+
+    /// Storages that nothing refers to, and checksums that do not match where reading them costs nothing.
+    static void point_out_leftovers(const TorchArchive& archive, const TorchRebuilder& rebuilder,
+                                    const Context& context) {
+        for (const auto& member : archive.zip().members()) {
+            const std::string_view record = std::string_view(member.name).substr(archive.prefix().size() + 1);
+            if (record.starts_with("data/") && !rebuilder.knows_storage(record.substr(5)) &&
+                !archive.is_torchscript()) {
+                context.warn(
+                    fmt::format("storage '{}' of {} bytes is used by nothing", member.name, member.size_bytes));
+            }
+            if (member.crc32 == 0 || member.size_bytes > kCheckedBytes) continue;
+            const std::string bytes = read_all(*archive.zip().blob(member, kCheckedBytes), kCheckedBytes);
+            if (crc32(0, std::as_bytes(std::span(bytes.data(), bytes.size()))) != member.crc32) {
+                context.warn(fmt::format("member '{}' has a wrong checksum (torch does not look at it)", member.name));
+            }
+        }
+    }
+
+    static constexpr std::uint64_t kCheckedBytes = 4096;
+};
+
+}  // namespace
+
+std::unique_ptr<Format> make_torch_format() {
+    return std::make_unique<TorchFormat>();
+}
+
+}  // namespace ckpt
