@@ -5,6 +5,8 @@
 #include <memory>
 #include <unordered_set>
 
+#include <fmt/format.h>
+
 namespace ckpt {
 namespace {
 

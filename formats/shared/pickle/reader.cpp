@@ -212,7 +212,16 @@ private:
         recipe->callee = callee;
         recipe->args = args;
         recipe->kwargs = kwargs;
-        if (const auto plain = plain_value(*recipe)) return *plain;
+        if (const auto plain = plain_value(*recipe)) {
+            Node& node = *plain->node();
+            if (node.kind != Kind::kDict) {
+                node.recipe = std::move(recipe);  // provenance: the very text and list that the bytes or set were made from
+            } else if (facts_.protocol >= 4 && !node.recipe) {
+                recipe->args = {};  // the names of a global are values of their own from protocol 4 on
+                node.recipe = std::move(recipe);
+            }
+            return *plain;
+        }
         if (Node* node = hooks_.construct(pool_, recipe)) {
             if (recipe) node->recipe = std::move(recipe);
             return Value::of(node);

@@ -339,7 +339,7 @@ private:
             memo_put(&node);
             return later(Task::Kind::kDict, &node);
         }
-        if (node.recipe && (node.recipe->callable != "collections.OrderedDict" || !node.recipe->args.is_null()))
+        if (node.recipe && !node.recipe->args.is_null())
             return save_recipe(value);
         if (node.type == "collections.OrderedDict") {
             if (node.recipe && !node.recipe->state.is_null()) {
@@ -429,7 +429,7 @@ private:
     void save_call(const Node* node, const std::string& callable, std::vector<Value> args) {
         later(Task::Kind::kCallEnd, node, 0, "R");
         later_save(scratch_.tuple(std::move(args)));
-        later_save(global_for(callable));
+        later_save(node->recipe && !node->recipe->callee.is_null() ? node->recipe->callee : global_for(callable));
     }
 
     void save_recipe(const Value& value) {
