@@ -1,0 +1,82 @@
+// A folder of checkpoints: what is in it by name, in which order, and which one a script wants.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "libckpt/context.hpp"
+#include "libckpt/series.hpp"
+
+namespace ckpt {
+
+/// A checkpoint as its name shows it: nothing of it was opened.
+struct CheckpointEntry {
+    std::string path;
+    std::string name;
+    NameMatch match;
+    bool is_folder = false;
+    std::uint64_t bytes = 0;           ///< filled by RunFolder::stat
+    double mtime_seconds = 0;          ///< since 1970; filled by RunFolder::stat
+    std::vector<std::string> aliases;  ///< names of links in the same folder that lead here
+};
+
+struct SkippedEntry {
+    std::string path;
+    std::string why;
+};
+
+/// Which checkpoint is wanted, by its index on an axis.
+struct IndexBound {
+    enum class Kind : std::uint8_t { kNone, kPriorTo, kUpTo, kAt } kind = Kind::kNone;
+    double index = 0;
+
+    /// Strictly before for kPriorTo; kUpTo and kAt include it.
+    bool admits(double value) const noexcept;
+    /// " before 40", for messages.
+    std::string phrase() const;
+};
+
+struct ScanOptions {
+    bool recursive = false;
+    std::string pattern;  ///< a regular expression of the user's own
+    std::string axis;     ///< the axis of that pattern, or the one asked for by --by
+    std::vector<std::string>
+        extensions;  ///< of the layouts that are known: a name that only ends in a number needs one
+};
+
+class RunFolder {
+public:
+    /// Reads the folder's names once and opens nothing. A file given as `path` is a folder of that one file. Throws
+    /// Error (kNotFound) naming the path when it cannot be read, (kUsage) for a bad pattern.
+    static RunFolder scan(const std::string& path, const ScanOptions& options, const Context& context);
+
+    /// By series, then numerically; aliases last.
+    const std::vector<CheckpointEntry>& checkpoints() const noexcept { return checkpoints_; }
+    const std::vector<SkippedEntry>& skipped() const noexcept { return skipped_; }
+
+    /// The axis that most of the numbered checkpoints have; epoch on a tie. Empty if there are none.
+    std::string main_axis() const;
+    /// The last of the main series on `axis` (empty: the main axis; "time": modification time) within the bound, or
+    /// nullptr. Aliases and other axes do not compete.
+    const CheckpointEntry* newest(const std::string& axis, const IndexBound& bound);
+    /// The one with exactly this index, or nullptr.
+    const CheckpointEntry* at(const std::string& axis, double index);
+    /// The index and the path that the next save takes: the last one and the usual step on; for numbered runs the first
+    /// free slot. nullopt when there is no series to continue.
+    std::optional<std::pair<double, std::string>> next() const;
+
+    /// Sizes and times of all entries (one system call each; a folder's size is that of the files in it).
+    void stat();
+
+private:
+    std::vector<const CheckpointEntry*> competitors(const std::string& axis);
+    std::string path_;
+    std::vector<CheckpointEntry> checkpoints_;
+    std::vector<SkippedEntry> skipped_;
+    bool has_stat_ = false;
+};
+
+}  // namespace ckpt

@@ -1,0 +1,250 @@
+// The table of checkpoint names and the reading of one name.
+#include "libckpt/series.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <regex>
+
+#include <fmt/format.h>
+
+#include "libckpt/error.hpp"
+
+namespace ckpt {
+namespace {
+
+/// One convention. Data, not code: adding one is adding a row. First match wins.
+struct Row {
+    std::string_view id;
+    std::string_view kinds;  ///< f file, d folder
+    const char* pattern;
+    std::string_view needle;  ///< text that every match contains: spares most regular expressions
+    std::string_view axis;    ///< of the index; "@": the word in the name says it, "=": key=value pairs
+    std::string_view groups;  ///< axis of each group, "-" for none
+    int base;
+};
+constexpr Row kRows[] = {
+    {"hf-trainer", "d", R"(^checkpoint-([0-9]+)$)", "checkpoint-", "step", "step", 0},
+    {"deepspeed-tag", "d", R"(^global_step([0-9]+)(?:_universal)?$)", "global_step", "step", "step", 0},
+    {"megatron-iter", "d", R"(^iter_([0-9]{7,})$)", "iter_", "iter", "iter", 0},
+    {"megatron-release", "d", R"(^release$)", "release", "", "", 0},
+    {"torchtitan-step", "d", R"(^step-([0-9]+)$)", "step-", "step", "step", 0},
+    {"olmo-step", "d", R"(^step([0-9]+)(?:-unsharded)?$)", "step", "step", "step", 0},
+    {"torchtune", "d", R"(^(?:epoch|step)_([0-9]+)$)", "_", "@", "@", 0},
+    {"flax-or-accelerate", "fd", R"(^checkpoint_([0-9]+(?:\.[0-9]+)?)$)", "checkpoint_", "step", "step", 0},
+    {"orbax-plain", "d", R"(^([0-9]+)$)", "", "step", "step", 0},
+    {"orbax-prefixed", "d", R"(^([A-Za-z][A-Za-z0-9]*)_([0-9]+)$)", "", "step", "-,step", 0},
+    {"hf-shard", "f", R"(^(.+)-([0-9]{5})-of-([0-9]{5})\.(?:safetensors|bin|gguf)$)", "-of-", "shard", "-,shard,-", 1},
+    {"dcp-shard", "f", R"(^__([0-9]+)_([0-9]+)\.distcp$)", ".distcp", "shard", "shard,-", 0},
+    {"deepspeed-shard", "f", R"(^(?:bf16_)?(?:zero_pp_rank_([0-9]+)_)?mp_rank_([0-9]+)_(?:model|optim)_states\.pt$)",
+     "mp_rank_", "shard", "-,shard", 0},
+    {"metaseq", "f", R"(^checkpoint_([0-9]+)_([0-9]+)-model_part-([0-9]+)-shard([0-9]+)\.pt$)", "-model_part-", "epoch",
+     "epoch,update,-,-", 1},
+    {"mammoth", "f", R"(^(.+)_([0-9]{8}-[0-9]{6})(?:_([0-9a-f]+))?_([0-9]+|last|joint)\.pt$)", ".pt", "task",
+     "-,-,-,task", 0},
+    {"pyhopper", "f", R"(^pyhopper_run_([0-9]{5})\.ckpt$)", "pyhopper_run_", "run", "run", 0},
+    {"fairseq-update", "f", R"(^checkpoint_([0-9]+)_([0-9]+)\.pt$)", "checkpoint_", "epoch", "epoch,update", 1},
+    {"fairseq-best-metric", "f", R"(^checkpoint\.best_([A-Za-z0-9_]+)_(-?[0-9]+(?:\.[0-9]+)?)\.pt$)",
+     "checkpoint.best_", "metric", "-,metric", 0},
+    {"fairseq-epoch", "f", R"(^checkpoint([0-9]+)\.pt$)", "checkpoint", "epoch", "epoch", 1},
+    {"sample-factory", "f", R"(^(checkpoint|best)_([0-9]{9})_([0-9]+)(?:_reward_(-?[0-9]+\.[0-9]+))?\.pth$)", ".pth",
+     "step", "-,step,envsteps,-", 0},
+    {"composer", "f", R"(^ep([0-9]+)-ba([0-9]+)-rank([0-9]+)(?:\.pt)?$)", "-ba", "epoch", "epoch,batch,-", 0},
+    {"sb3", "f", R"(^(.+)_([0-9]+)_steps\.zip$)", "_steps.zip", "timesteps", "-,timesteps", 0},
+    {"tf-index", "f", R"(^(.+)-([0-9]+)\.index$)", ".index", "step", "-,step", 0},
+    {"timm-tar", "f", R"(^checkpoint-([0-9]+)\.pth(?:\.tar)?$)", "checkpoint-", "epoch", "epoch", 0},
+    {"kohya-step", "f", R"(^(.+)-step([0-9]{8})\.(?:safetensors|ckpt|pt)$)", "-step", "step", "-,step", 0},
+    {"kohya-epoch", "f", R"(^(.+)-([0-9]{6})\.(?:safetensors|ckpt|pt)$)", "-", "epoch", "-,epoch", 1},
+    {"keras-epoch-metric", "f", R"(^(?:(.+?)[._-])?([0-9]+)-(-?[0-9]+\.[0-9]+)\.(?:weights\.h5|h5|hdf5|keras)$)", ".",
+     "epoch", "-,epoch,metric", 1},
+    {"flux-kv", "f", R"(^(?:model-)?checkpoint[_-]?(?:epoch)?=([0-9]+)\.(?:jld2|bson)$)", "checkpoint", "epoch",
+     "epoch", 0},
+    {"fluxtraining", "f", R"(^checkpoint_epoch_([0-9]+)_loss_(-?[0-9.eE+-]+)\.bson$)", "checkpoint_epoch_", "epoch",
+     "epoch,loss", 0},
+    {"timestamp", "f", R"(^(.+?)[_-]([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+)\.(?:jld2|bson|h5|pt|pth|ckpt)$)", "T", "time",
+     "-,-", 0},
+    {"mmengine", "f", R"(^(epoch|iter)_([0-9]+)\.pth$)", ".pth", "@", "-,@", 1},
+    {"mmengine-best", "f", R"(^best_(.+)_(epoch|iter)_([0-9]+)\.pth$)", "best_", "@", "-,-,@", 1},
+    {"espnet", "f", R"(^([0-9]+)epoch\.pth$)", "epoch.pth", "epoch", "epoch", 0},
+    {"espnet-ave", "f", R"(^(.+)\.ave_([0-9]+)best(?:\..+)?\.pth$)", ".ave_", "average", "-,average", 0},
+    {"detectron", "f", R"(^model_([0-9]{7})\.pth$)", "model_", "iter", "iter", 0},
+    {"yolo", "f", R"(^epoch([0-9]+)\.pt$)", "epoch", "epoch", "epoch", 0},
+    {"icefall", "f", R"(^epoch-([0-9]+)\.pt$)", "epoch-", "epoch", "epoch", 1},
+    {"gan-pair", "f", R"(^(?:G|D|g|d|do)_([0-9]+)(?:\.pth)?$)", "_", "step", "step", 0},
+    {"last", "f",
+     R"(^(?:checkpoint[_-])?(?:last|latest|final)(?:-v([0-9]+))?(?:-rank[0-9]+)?(?:\.(?:ckpt|pth|pt|tar|pth\.tar))?$)",
+     "", "", "-", 0},
+    {"best", "f", R"(^(?:checkpoint[_-]|model_)?best(?:_model)?(?:\.(?:ckpt|pth|pt|pth\.tar))?$)", "best", "", "", 0},
+    {"model-alias", "f", R"(^model_(?:final|best)\.(?:pth|pt)$)", "model_", "", "", 0},
+    {"lightning-kv", "f", R"(^(?=.*(?:epoch|step)=)(.+?)(?:-v([0-9]+))?\.ckpt$)", "=", "=", "-,-", 0},
+    {"generic-last-int", "fd", R"(^(.*?)([0-9]+)(\.[A-Za-z0-9.]+)?$)", "", "int", "-,int,-", 0},
+};
+constexpr std::size_t kRowCount = std::size(kRows);
+constexpr std::size_t kLongestName = 255;
+
+/// Saves that did not finish.
+constexpr const char* kLeftovers =
+    R"(\.orbax-checkpoint-tmp|\.tmp$|^tmp[-_]|\.part$|-unfinished$|\.unfinished$|\.incomplete$|^\..*\.ckpt-tmp-)";
+
+constexpr std::string_view kSidecarStarts[] = {"optimizer.", "scheduler.",          "rng_state",  "training_args.bin",
+                                               "scaler.",    "events.out.tfevents", "optimizer_", "scheduler_"};
+constexpr std::string_view kSidecars[] = {"trainer_state.json", ".metadata", "optimizer", "scheduler", "scaler"};
+constexpr std::string_view kPointers[] = {"latest", "last_checkpoint", "latest_checkpointed_iteration.txt",
+                                          "checkpoint"};
+
+std::optional<double> parse_number(std::string_view text) {
+    double value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) return std::nullopt;
+    return value;
+}
+
+/// The word of the name that says what its number counts.
+std::string word_axis(std::string_view name) {
+    for (const std::string_view word : {"epoch", "iter", "step"}) {
+        if (name.find(word) != std::string_view::npos) return std::string(word);
+    }
+    return "step";
+}
+
+/// Every `key=number` of a Lightning name; the index is the epoch where there is one.
+void read_pairs(std::string_view name, NameMatch& match) {
+    for (std::size_t at = name.find('='); at != std::string_view::npos; at = name.find('=', at + 1)) {
+        std::size_t begin = at;
+        while (begin > 0 && name[begin - 1] != '-' && name[begin - 1] != '/') --begin;
+        std::string_view number = name.substr(at + 1);
+        std::size_t length = 0;
+        while (length < number.size() && (std::isdigit(static_cast<unsigned char>(number[length])) != 0 ||
+                                          (number[length] == '-' && length == 0) ||
+                                          (number[length] == '.' && length + 1 < number.size() &&
+                                           std::isdigit(static_cast<unsigned char>(number[length + 1])) != 0))) {
+            ++length;
+        }
+        if (const auto value = parse_number(number.substr(0, length)))
+            match.axes.emplace_back(name.substr(begin, at - begin), *value);
+    }
+    for (const std::string_view wanted : {"epoch", "step"}) {
+        if (const auto value = match.on_axis(wanted)) {
+            match.axis = wanted;
+            match.index = value;
+            return;
+        }
+    }
+}
+
+/// The name with each run of digits replaced: what the members of one series have in common.
+std::string series_of(std::string_view name) {
+    std::string series;
+    for (const char c : name) {
+        if (std::isdigit(static_cast<unsigned char>(c)) == 0) {
+            series += c;
+        } else if (series.empty() || series.back() != '#') {
+            series += '#';
+        }
+    }
+    return series;
+}
+
+}  // namespace
+
+struct NameTable::Compiled {
+    std::vector<std::regex> rows;
+    std::optional<std::regex> own;
+    std::string own_axis;
+};
+
+std::optional<double> NameMatch::on_axis(std::string_view name) const {
+    for (const auto& [axis_name, value] : axes) {
+        if (axis_name == name) return value;
+    }
+    return std::nullopt;
+}
+
+NameTable::NameTable(const std::string& pattern, const std::string& axis) : compiled_(std::make_unique<Compiled>()) {
+    compiled_->rows.reserve(kRowCount);
+    for (const Row& row : kRows)
+        compiled_->rows.emplace_back(row.pattern, std::regex::ECMAScript | std::regex::optimize);
+    if (pattern.empty()) return;
+    try {
+        compiled_->own.emplace(pattern, std::regex::ECMAScript);
+    } catch (const std::regex_error& error) {
+        throw_error(ErrorCode::kUsage, "'{}' is no regular expression: {}", pattern, error.what());
+    }
+    if (compiled_->own->mark_count() == 0) throw_error(ErrorCode::kUsage, "'{}' has no group for the index", pattern);
+    compiled_->own_axis = axis.empty() ? "int" : axis;
+}
+NameTable::~NameTable() = default;
+NameTable::NameTable(NameTable&&) noexcept = default;
+
+std::optional<NameMatch> NameTable::classify(std::string_view name, EntryKind kind) const {
+    if (name.empty() || name.size() > kLongestName) return std::nullopt;
+    std::match_results<std::string_view::const_iterator> found;
+    NameMatch match;
+    if (compiled_->own) {
+        if (!std::regex_search(name.begin(), name.end(), found, *compiled_->own)) return std::nullopt;
+        match.axis = compiled_->own_axis;
+        match.index = parse_number(found[1].str());
+        if (!match.index) return std::nullopt;
+        match.axes.emplace_back(match.axis, *match.index);
+        match.series = series_of(name);
+        return match;
+    }
+    const char wanted = kind == EntryKind::kFolder ? 'd' : 'f';
+    for (std::size_t i = 0; i < kRowCount; ++i) {
+        const Row& row = kRows[i];
+        if (row.kinds.find(wanted) == std::string_view::npos) continue;
+        if (!row.needle.empty() && name.find(row.needle) == std::string_view::npos) continue;
+        if (!std::regex_match(name.begin(), name.end(), found, compiled_->rows[i])) continue;
+        match.scheme = row.id;
+        match.base = row.base;
+        match.is_alias = row.id == "last" || row.id == "best" || row.id == "model-alias";
+        match.is_shard = row.axis == "shard";
+        match.series = series_of(name);
+        if (row.axis == "=") {
+            read_pairs(name, match);
+            return match;
+        }
+        std::string_view groups = row.groups;
+        for (std::size_t group = 1; group < found.size() && !groups.empty(); ++group) {
+            const std::string_view axis = groups.substr(0, groups.find(','));
+            groups.remove_prefix(std::min(groups.size(), axis.size() + 1));
+            if (axis == "-" || !found[group].matched) continue;
+            const std::string axis_name = axis == "@" ? word_axis(name) : std::string(axis);
+            const auto number = parse_number(found[group].str());
+            if (!number) continue;  // "last", "joint": no number
+            match.axes.emplace_back(axis_name, *number);
+            if (!match.index) {
+                match.index = number;
+                match.axis = axis_name;
+            }
+        }
+        if (match.axis.empty()) match.axis = row.axis == "@" ? word_axis(name) : std::string(row.axis);
+        return match;
+    }
+    return std::nullopt;
+}
+
+std::optional<std::string> NameTable::why_not(std::string_view name) {
+    static const std::regex leftovers(kLeftovers, std::regex::ECMAScript | std::regex::optimize);
+    if (name.size() <= kLongestName && std::regex_search(name.begin(), name.end(), leftovers))
+        return "leftover of an interrupted save";
+    for (const auto sidecar : kSidecars) {
+        if (name == sidecar) return "sidecar of a checkpoint";
+    }
+    for (const auto start : kSidecarStarts) {
+        if (name.starts_with(start)) return "sidecar of a checkpoint";
+    }
+    if (name.ends_with(".index.json")) return "sidecar of a checkpoint";
+    for (const auto pointer : kPointers) {
+        if (name == pointer) return "pointer to a checkpoint";
+    }
+    return std::nullopt;
+}
+
+std::string index_text(double index) {
+    if (index == std::floor(index) && std::fabs(index) < 9007199254740992.0)
+        return fmt::format("{}", static_cast<std::int64_t>(index));
+    return fmt::format("{}", index);
+}
+
+}  // namespace ckpt

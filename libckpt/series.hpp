@@ -1,0 +1,55 @@
+// The names of checkpoints: one table of conventions, and what a name says by them.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace ckpt {
+
+enum class EntryKind : std::uint8_t { kFile, kFolder };
+
+/// What the name of a checkpoint says. Numbers are exact up to 2^53.
+struct NameMatch {
+    std::string scheme;  ///< id of the convention ("mammoth"); empty for a pattern of the user's own
+    std::string
+        axis;  ///< what the index means: "epoch", "step", "iter", "task", "run", "batch", ...; empty for aliases
+    std::optional<double> index;
+    std::vector<std::pair<std::string, double>>
+        axes;               ///< every number in the name that has a meaning, the index included
+    int base = 0;           ///< number of the first
+    std::string series;     ///< the name with its numbers replaced: equal for the checkpoints of one series
+    bool is_alias = false;  ///< last.ckpt, best.pt: names another checkpoint
+    bool is_shard = false;  ///< part of a checkpoint, never one by itself
+
+    std::optional<double> on_axis(std::string_view name) const;
+};
+
+/// Names of the conventions and what they look like; immutable, thread-safe after construction.
+class NameTable {
+public:
+    /// `pattern`: a regular expression (ECMAScript) of the user's own, tried first; its first group is the index on
+    /// `axis`. Throws Error (kUsage) if it is no regular expression or has no group.
+    explicit NameTable(const std::string& pattern = {}, const std::string& axis = {});
+    ~NameTable();
+    NameTable(NameTable&&) noexcept;
+
+    /// First match of the table, or nullopt. Names longer than 255 bytes match nothing.
+    std::optional<NameMatch> classify(std::string_view name, EntryKind kind) const;
+
+    /// Leftovers of interrupted saves, sidecars and pointers: never checkpoints. The reason, or nullopt.
+    static std::optional<std::string> why_not(std::string_view name);
+
+private:
+    struct Compiled;
+    std::unique_ptr<Compiled> compiled_;
+};
+
+/// An index as people write it: without decimals where it has none.
+std::string index_text(double index);
+
+}  // namespace ckpt
