@@ -1,0 +1,181 @@
+// The table of conventions.
+#include "libckpt/roles.hpp"
+
+#include <algorithm>
+
+#include "libckpt/error.hpp"
+#include "libckpt/walk.hpp"
+
+namespace ckpt {
+namespace {
+
+struct RoleName {
+    Role role;
+    std::string_view name;
+};
+constexpr RoleName kRoleNames[] = {
+    {Role::kModel, "model"},
+    {Role::kOptimizer, "optimizer"},
+    {Role::kScheduler, "scheduler"},
+    {Role::kHyperParameters, "hyper-parameters"},
+    {Role::kLog, "log"},
+    {Role::kOther, "other"},
+};
+
+/// Names of top-level entries that say what they are, whatever the framework. Compared in lower case.
+constexpr RoleName kKeys[] = {
+    {Role::kModel, "model"},
+    {Role::kModel, "model_state"},
+    {Role::kModel, "model_state_dict"},
+    {Role::kModel, "model_states"},
+    {Role::kModel, "model_parameters"},
+    {Role::kModel, "model_weights"},
+    {Role::kModel, "state_dict"},
+    {Role::kModel, "net"},
+    {Role::kModel, "network"},
+    {Role::kModel, "backbone"},
+    {Role::kModel, "weights"},
+    {Role::kModel, "params"},
+    {Role::kModel, "parameters"},
+    {Role::kModel, "module"},
+    {Role::kModel, "generator"},
+    {Role::kModel, "discriminator"},
+    {Role::kModel, "ema"},
+    {Role::kModel, "ema_state_dict"},
+    {Role::kModel, "model_ema"},
+    {Role::kModel, "layers"},
+    {Role::kOptimizer, "optimizer"},
+    {Role::kOptimizer, "optimizers"},
+    {Role::kOptimizer, "optim"},
+    {Role::kOptimizer, "opt"},
+    {Role::kOptimizer, "opt_state"},
+    {Role::kOptimizer, "optimizer_state"},
+    {Role::kOptimizer, "optimizer_states"},
+    {Role::kOptimizer, "optimizer_state_dict"},
+    {Role::kOptimizer, "optim_state_dict"},
+    {Role::kOptimizer, "optimizer_weights"},
+    {Role::kOptimizer, "scaler"},
+    {Role::kOptimizer, "grad_scaler"},
+    {Role::kScheduler, "scheduler"},
+    {Role::kScheduler, "schedulers"},
+    {Role::kScheduler, "lr_scheduler"},
+    {Role::kScheduler, "lr_schedulers"},
+    {Role::kScheduler, "scheduler_state_dict"},
+    {Role::kScheduler, "lr_scheduler_state_dict"},
+    {Role::kHyperParameters, "args"},
+    {Role::kHyperParameters, "config"},
+    {Role::kHyperParameters, "cfg"},
+    {Role::kHyperParameters, "hparams"},
+    {Role::kHyperParameters, "hyper_parameters"},
+    {Role::kHyperParameters, "hparams_name"},
+    {Role::kHyperParameters, "hparams_type"},
+    {Role::kHyperParameters, "options"},
+    {Role::kLog, "log"},
+    {Role::kLog, "logs"},
+    {Role::kLog, "history"},
+    {Role::kLog, "results"},
+    {Role::kLog, "metrics"},
+    {Role::kLog, "losses"},
+    {Role::kLog, "stats"},
+};
+
+/// Who saves a dict with all of these top-level keys. First match wins.
+struct Convention {
+    std::string_view system;
+    std::vector<std::string_view> keys;
+};
+const std::vector<Convention>& conventions() {
+    static const std::vector<Convention> kTable = {
+        {"Lightning", {"state_dict", "pytorch-lightning_version"}},
+        {"Mammoth", {"model", "optimizer", "scheduler", "args", "results"}},
+        {"Flux", {"model_state", "opt_state"}},
+        {"Lux", {"model_parameters", "model_states"}},
+        {"Keras", {"layers", "optimizer"}},
+        {"Keras", {"model_weights"}},
+    };
+    return kTable;
+}
+
+std::string lower(std::string_view text) {
+    std::string result(text);
+    for (auto& c : result) {
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+    }
+    return result;
+}
+
+bool is_tensor_like(const Value& value) {
+    return value.is(Kind::kTensor);
+}
+
+/// A dict whose values are tensors, mostly: the state dict of a model by itself.
+bool is_bare_state_dict(const Value& root) {
+    if (!root.is(Kind::kDict)) return false;
+    std::size_t tensors = 0;
+    const auto& entries = root.dict().entries;
+    for (const auto& [key, value] : entries) {
+        if (!key.is(Kind::kString)) return false;
+        tensors += is_tensor_like(value) ? 1 : 0;
+    }
+    return tensors > 0 && tensors * 2 > entries.size();
+}
+
+}  // namespace
+
+std::string_view role_name(Role role) noexcept {
+    return kRoleNames[static_cast<std::size_t>(role)].name;
+}
+
+Role parse_role(std::string_view name) {
+    if (name == "hparams") return Role::kHyperParameters;
+    for (const auto& known : kRoleNames) {
+        if (known.name == name) return known.role;
+    }
+    throw_error(ErrorCode::kUsage,
+                "'{}' is no role; there are model, optimizer, scheduler, hyper-parameters, log and other", name);
+}
+
+Role Roles::role_of(std::string_view path) const {
+    if (whole_is_model) return Role::kModel;
+    for (const auto& [part, role] : parts) {
+        if (path == part || (path.size() > part.size() && path.starts_with(part) && path[part.size()] == '/'))
+            return role;
+    }
+    return Role::kOther;
+}
+
+Roles classify_roles(const Document& document) {
+    Roles roles;
+    const Value& root = document.root;
+    if (root.is(Kind::kTensor) || is_bare_state_dict(root)) {
+        roles.system = root.is(Kind::kTensor) ? "" : "plain state dict";
+        roles.whole_is_model = true;
+        return roles;
+    }
+    if (!root.is(Kind::kDict)) {
+        const bool is_module = root.is(Kind::kObject) && root.node()->recipe &&
+                               root.node()->recipe->state.is(Kind::kDict) &&
+                               root.node()->recipe->state.dict().find("_modules") != nullptr;
+        if (is_module) {
+            roles.system = "whole module";
+            roles.whole_is_model = true;
+        }
+        return roles;
+    }
+    for (const auto& child : children(root)) {
+        const std::string key = lower(child.component);
+        const auto found =
+            std::find_if(std::begin(kKeys), std::end(kKeys), [&](const RoleName& known) { return known.name == key; });
+        roles.parts.emplace_back(child.component, found != std::end(kKeys) ? found->role : Role::kOther);
+    }
+    for (const auto& convention : conventions()) {
+        if (std::all_of(convention.keys.begin(), convention.keys.end(),
+                        [&](std::string_view key) { return root.dict().find(key) != nullptr; })) {
+            roles.system = convention.system;
+            break;
+        }
+    }
+    return roles;
+}
+
+}  // namespace ckpt

@@ -1,0 +1,33 @@
+// Which parts of a checkpoint are model, optimizer, scheduler, hyper-parameters, log or other.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "libckpt/document.hpp"
+
+namespace ckpt {
+
+enum class Role : std::uint8_t { kModel, kOptimizer, kScheduler, kHyperParameters, kLog, kOther };
+/// "model", "optimizer", "scheduler", "hyper-parameters", "log", "other".
+std::string_view role_name(Role role) noexcept;
+/// The same, back; also "hparams". Throws Error (kUsage) listing the roles.
+Role parse_role(std::string_view name);
+
+/// Roles of the parts of a document. Parts are the top-level entries, or the whole where the root is a bare state dict.
+struct Roles {
+    std::string
+        system;  ///< who saves like this: "Lightning", "Mammoth", "plain state dict", ...; empty if no convention fits
+    std::vector<std::pair<std::string, Role>> parts;  ///< escaped path of a part and its role, in document order
+    bool whole_is_model = false;
+
+    Role role_of(std::string_view path) const;
+};
+
+/// By one table of conventions. Reads names and kinds only.
+Roles classify_roles(const Document& document);
+
+}  // namespace ckpt
