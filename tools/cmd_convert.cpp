@@ -1,0 +1,38 @@
+// ckpt convert: any layout to any layout.
+#include <CLI/CLI.hpp>
+
+#include "tools/command.hpp"
+#include "tools/options.hpp"
+
+namespace ckpt {
+namespace {
+
+class ConvertCommand final : public Command {
+public:
+    std::string_view name() const noexcept override { return "convert"; }
+    std::string_view summary() const noexcept override { return "Convert a checkpoint to another layout, nothing lost silently"; }
+    void setup(CLI::App& app) override {
+        app.add_option("in", input_, "The checkpoint to read")->required()->type_name("IN");
+        app.add_option("out", output_file_, "The file to write; - is standard output")->required()->type_name("OUT");
+        app.add_option("-f,--from", from_, "Layout of the input (default: by its content)")->type_name("LAYOUT");
+        output_.declare(app);
+    }
+
+    ExitCode run(Session& session) override {
+        output_.layout(session, output_file_);  // a name that says nothing is a usage error before anything is read
+        const Format* forced = from_.empty() ? nullptr : &session.layout(from_);
+        const Document document = read_document(session.registry(), input_, session.context(), forced);
+        refuse_same_file(input_, output_file_);
+        return write_document(session, document, output_file_, output_);
+    }
+
+private:
+    std::string input_, output_file_, from_;
+    OutputOptions output_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_convert_command() { return std::make_unique<ConvertCommand>(); }
+
+}  // namespace ckpt

@@ -1,0 +1,62 @@
+// ckpt extract: a part of a checkpoint as a checkpoint of its own.
+#include <CLI/CLI.hpp>
+
+#include "libckpt/select.hpp"
+#include "tools/command.hpp"
+#include "tools/options.hpp"
+
+namespace ckpt {
+namespace {
+
+class ExtractCommand final : public Command {
+public:
+    std::string_view name() const noexcept override { return "extract"; }
+    std::string_view summary() const noexcept override { return "Take a part of a checkpoint: the model only, a role, or what matches a path"; }
+    void setup(CLI::App& app) override {
+        app.add_option("in", input_, "The checkpoint to read")->required()->type_name("IN");
+        app.add_option("-o,--output", output_file_, "The file to write")->required()->type_name("OUT");
+        app.add_option("-f,--from", from_, "Layout of the input (default: by its content)")->type_name("LAYOUT");
+        app.add_flag("--model-only", selection_.model_only, "The model's state dict alone, at the root of the output");
+        app.add_option("--role", roles_, "The parts of a role: model, optimizer, scheduler, hyper-parameters, log, other (repeatable)")->type_name("ROLE");
+        // One function for both, so that their order on the command line is kept.
+        app.add_option_function<std::vector<std::string>>("--select", [this](const auto& globs) { add_rules(globs, true); }, "Keep what matches a path pattern: *, ?, [...], ** (repeatable; the last match of --select and --drop counts)")->type_name("GLOB")->trigger_on_parse();
+        app.add_option_function<std::vector<std::string>>("--drop", [this](const auto& globs) { add_rules(globs, false); }, "Leave out what matches a path pattern (repeatable)")->type_name("GLOB")->trigger_on_parse();
+        app.add_option("--rest", rest_, "Write everything else to this file")->type_name("REST");
+        output_.declare(app);
+    }
+
+    ExitCode run(Session& session) override {
+        output_.layout(session, output_file_);
+        for (const auto& role : roles_) selection_.roles.push_back(parse_role(role));
+        if (!selection_.model_only && selection_.roles.empty() && selection_.rules.empty()) {
+            throw Error(ErrorCode::kUsage, "extract: say what to take with --model-only, --role, --select or --drop");
+        }
+        const Format* forced = from_.empty() ? nullptr : &session.layout(from_);
+        const Document document = read_document(session.registry(), input_, session.context(), forced);
+        refuse_same_file(input_, output_file_);
+        const Selected taken = select(document, selection_, Side::kTaken);
+        if (taken.leaves == 0) return session.no(fmt::format("{}: nothing is selected", input_));
+        if (!rest_.empty()) {
+            refuse_same_file(input_, rest_);
+            output_.layout(session, rest_);
+        }
+        const ExitCode code = write_document(session, taken.document, output_file_, output_);
+        if (code != ExitCode::kYes || rest_.empty()) return code;
+        return write_document(session, select(document, selection_, Side::kRest).document, rest_, output_);
+    }
+
+private:
+    void add_rules(const std::vector<std::string>& globs, bool keep) {
+        for (const auto& glob : globs) selection_.rules.push_back({keep, Glob(glob)});
+    }
+    std::string input_, output_file_, from_, rest_;
+    std::vector<std::string> roles_;
+    Selection selection_;
+    OutputOptions output_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_extract_command() { return std::make_unique<ExtractCommand>(); }
+
+}  // namespace ckpt

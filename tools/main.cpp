@@ -1,0 +1,81 @@
+// ckpt: the checkpoint toolkit. Parses the command line, runs one command, turns errors into exit codes.
+#include <csignal>
+
+#include <CLI/CLI.hpp>
+#include <atomic>
+#include <new>
+
+#include "tools/command.hpp"
+#include "tools/options.hpp"
+#include "tools/session.hpp"
+
+namespace {
+
+std::atomic<bool> interrupted{false};
+static_assert(std::atomic<bool>::is_always_lock_free);
+
+extern "C" void on_signal(int) { interrupted.store(true); }
+
+/// The first interrupt asks for a clean end; a second one kills as usual.
+void watch_signals() {
+    struct sigaction action = {};
+    action.sa_handler = on_signal;
+    action.sa_flags = static_cast<int>(SA_RESETHAND);
+    sigaction(SIGINT, &action, nullptr);
+    sigaction(SIGTERM, &action, nullptr);
+    std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGXFSZ, SIG_IGN);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    using namespace ckpt;
+    watch_signals();
+    Session session(&interrupted);
+    try {
+        CLI::App app{"Lists, finds, inspects, converts and takes apart training checkpoints."};
+        app.name("ckpt");
+        app.set_version_flag("--version", "ckpt " CKPT_VERSION);
+        app.require_subcommand(1);
+        app.footer("Exit codes: 0 yes, 1 no, 2 usage, 3 no such input, 4 damaged, 5 refused, 6 output failed, 130 interrupted.\n`man ckpt` and `man ckpt-formats` say more.");
+        GeneralOptions general;
+        const auto commands = all_commands();
+        Command* chosen = nullptr;
+        for (const auto& command : commands) {
+            CLI::App* sub = app.add_subcommand(std::string(command->name()), std::string(command->summary()));
+            command->setup(*sub);
+            declare_general(*sub, general);
+            sub->callback([&chosen, &command] { chosen = command.get(); });
+        }
+        try {
+            app.parse(argc, argv);
+        } catch (const CLI::CallForHelp&) {
+            const auto subs = app.get_subcommands();
+            session.write(subs.empty() ? app.help() : subs.front()->help());
+            return 0;
+        } catch (const CLI::CallForVersion&) {
+            session.print("ckpt " CKPT_VERSION);
+            return 0;
+        } catch (const CLI::ParseError& error) {
+            const auto subs = app.get_subcommands();
+            const std::string name = subs.empty() ? "ckpt" : "ckpt " + subs.front()->get_name();
+            session.error(fmt::format("{} (`{} --help` lists what there is)", error.what(), name));
+            return static_cast<int>(ExitCode::kUsage);
+        }
+        session.apply(general);
+        const ExitCode code = chosen->run(session);
+        session.finish();
+        return static_cast<int>(code);
+    } catch (const Error& error) {
+        session.finish();
+        session.error(error.what());
+        return static_cast<int>(exit_code(error.code()));
+    } catch (const std::bad_alloc&) {
+        session.error("out of memory");
+        return static_cast<int>(ExitCode::kInternal);
+    } catch (const std::exception& error) {
+        session.error(fmt::format("internal error: {}", error.what()));
+        return static_cast<int>(ExitCode::kInternal);
+    }
+}

@@ -1,0 +1,98 @@
+// Declarations of the shared option groups, and what they come to.
+#include "tools/options.hpp"
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+
+#include "libckpt/execute.hpp"
+
+namespace ckpt {
+
+void declare_general(CLI::App& app, GeneralOptions& options) {
+    app.add_flag("-q,--quiet", options.quiet, "Say nothing but errors and warnings on stderr");
+    app.add_flag("-v,--verbose", options.verbose, "End with peak memory and the bytes read and written, on stderr");
+    app.add_flag("--progress", options.progress, "Show progress even when stderr is no terminal");
+    app.add_flag("--no-progress", options.no_progress, "Show no progress");
+    app.add_option("-j,--threads", options.threads, "Worker threads (default: one per core)")->type_name("N")->check(CLI::Range(1, 1024));
+}
+
+void FolderOptions::declare(CLI::App& app) {
+    app.add_option("--by", axis, "What orders the checkpoints: epoch, step, iter, task, run, time, ... (default: what most of them have)")->type_name("AXIS");
+    app.add_option("--pattern", pattern, "A regular expression for names of your own; its first group is the index")->type_name("REGEX");
+}
+
+ScanOptions FolderOptions::scan_options(const Session& session) const {
+    ScanOptions options;
+    options.pattern = pattern;
+    options.axis = axis;
+    options.extensions = session.extensions();
+    return options;
+}
+
+void BoundOptions::declare(CLI::App& app) {
+    auto* prior = app.add_option("--prior-to", prior_to, "Only those strictly before index N")->type_name("N");
+    auto* up = app.add_option("--up-to", up_to, "Only those up to and including index N")->type_name("N");
+    auto* exact = app.add_option("--at", at, "The one at index N, else the last one before it")->type_name("N");
+    prior->excludes(up)->excludes(exact);
+    up->excludes(exact);
+}
+
+IndexBound BoundOptions::bound() const {
+    if (prior_to) return {IndexBound::Kind::kPriorTo, *prior_to};
+    if (up_to) return {IndexBound::Kind::kUpTo, *up_to};
+    if (at) return {IndexBound::Kind::kAt, *at};
+    return {};
+}
+
+void OutputOptions::declare(CLI::App& app) {
+    app.add_option("-t,--to", to, "Layout of the output (default: by its extension; `ckpt formats` lists them)")->type_name("LAYOUT");
+    app.add_option("--compress", compress, "Compress the tensors where the layout can: zstd or gzip")->type_name("CODEC")->check(CLI::IsMember({"zstd", "gzip"}));
+    app.add_flag("--overwrite", overwrite, "Replace the output if it exists");
+    app.add_flag("--allow-loss", allow_loss, "Write what the layout can hold and leave out the rest");
+}
+
+const Format& OutputOptions::layout(const Session& session, const std::string& path) const {
+    if (!to.empty()) {
+        const Format& format = session.layout(to);
+        if (!format.capabilities().can_write) throw_error(ErrorCode::kUsage, "layout '{}' can only be read", to);
+        return format;
+    }
+    if (const Format* format = session.registry().by_extension(path)) return *format;
+    std::string known;
+    for (const auto& extension : session.extensions()) known += (known.empty() ? "." : ", .") + extension;
+    throw_error(ErrorCode::kUsage, "{}: the name does not say which layout to write; name one with --to or end it in {}", path, known);
+}
+
+void refuse_same_file(const std::string& input, const std::string& output) {
+    std::error_code error;
+    if (std::filesystem::equivalent(input, output, error) && !error) {
+        throw_error(ErrorCode::kRefused, "{}: is the input itself; write to another name", output);
+    }
+}
+
+ExitCode write_document(Session& session, const Document& document, const std::string& path, const OutputOptions& options) {
+    const Format& format = options.layout(session, path);
+    WriteOptions write;
+    write.output_name = std::filesystem::path(path).filename().string();
+    write.compress = options.compress;
+    write.allow_loss = options.allow_loss;
+    const auto losses = format.preflight(document, write);
+    constexpr std::size_t kMostShown = 1000;
+    for (std::size_t i = 0; i < losses.size() && i < kMostShown; ++i) {
+        session.error(fmt::format("{}{}: {}", options.allow_loss ? "left out: " : "", losses[i].path.empty() ? "(root)" : losses[i].path, losses[i].what));
+    }
+    if (!losses.empty() && !options.allow_loss) {
+        session.error(fmt::format("{}: {} of the values above cannot be kept by layout '{}'; nothing was written (--allow-loss leaves them out)", path,
+                                  losses.size(), format.name()));
+        return ExitCode::kRefused;
+    }
+    const WritePlan plan = format.plan(document, write, session.context());
+    if (path == "-") {
+        execute_to_descriptor(plan, 1, session.context());
+    } else {
+        execute(plan, path, options.overwrite ? Existing::kOverwrite : Existing::kRefuse, session.context());
+    }
+    return ExitCode::kYes;
+}
+
+}  // namespace ckpt

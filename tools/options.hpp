@@ -1,0 +1,52 @@
+// Option groups that several commands share: the same option has the same name everywhere.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "libckpt/run_folder.hpp"
+#include "tools/session.hpp"
+
+namespace CLI {
+class App;
+}
+
+namespace ckpt {
+
+/// -q, -v, --progress, -j: declared for every command.
+void declare_general(CLI::App& app, GeneralOptions& options);
+
+/// Which checkpoints of a folder count, and what their index means.
+struct FolderOptions {
+    std::string pattern;
+    std::string axis;
+    void declare(CLI::App& app);
+    ScanOptions scan_options(const Session& session) const;
+};
+
+/// --prior-to, --up-to, --at.
+struct BoundOptions {
+    std::optional<double> prior_to, up_to, at;
+    void declare(CLI::App& app);
+    IndexBound bound() const;
+};
+
+/// Where a new file goes and in which layout.
+struct OutputOptions {
+    std::string to;
+    std::string compress;
+    bool overwrite = false;
+    bool allow_loss = false;
+    void declare(CLI::App& app);
+    /// By --to, else the extension of `path`; throws Error (kUsage) naming the known ones.
+    const Format& layout(const Session& session, const std::string& path) const;
+};
+
+/// Writes a document: preflight, plan, execute. Losses are listed and refused (exit 5) unless they are allowed. "-" is stdout.
+ExitCode write_document(Session& session, const Document& document, const std::string& path, const OutputOptions& options);
+
+/// Throws Error (kRefused) when both paths are the same file.
+void refuse_same_file(const std::string& input, const std::string& output);
+
+}  // namespace ckpt

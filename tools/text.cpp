@@ -1,0 +1,113 @@
+// Rendering of numbers, names and tables.
+#include "tools/text.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+namespace ckpt {
+
+std::string size_text(std::uint64_t bytes) {
+    if (bytes < 1024) return fmt::format("{} B", bytes);
+    static constexpr const char* kUnits[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+    double value = static_cast<double>(bytes);
+    int unit = -1;
+    while (value >= 1024 && unit < 5) {
+        value /= 1024;
+        ++unit;
+    }
+    return value < 100 ? fmt::format("{:.1f} {}", value, kUnits[unit]) : fmt::format("{:.0f} {}", value, kUnits[unit]);
+}
+
+std::string count_text(std::uint64_t count) {
+    if (count < 1000) return fmt::format("{}", count);
+    static constexpr const char* kUnits[] = {"k", "M", "G", "T", "P", "E"};
+    double value = static_cast<double>(count);
+    int unit = -1;
+    while (value >= 1000 && unit < 5) {
+        value /= 1000;
+        ++unit;
+    }
+    return value < 100 ? fmt::format("{:.1f} {}", value, kUnits[unit]) : fmt::format("{:.0f} {}", value, kUnits[unit]);
+}
+
+std::string age_text(double seconds) {
+    if (seconds < 0) return "in the future";
+    if (seconds < 90) return "just now";
+    if (seconds < 90 * 60) return fmt::format("{:.0f} min ago", seconds / 60);
+    if (seconds < 36 * 3600) return fmt::format("{:.0f} h ago", seconds / 3600);
+    if (seconds < 60 * 86400.0) return fmt::format("{:.0f} days ago", seconds / 86400);
+    return fmt::format("{:.0f} months ago", seconds / (30.44 * 86400));
+}
+
+std::string printable(std::string_view text) {
+    std::string result;
+    for (std::size_t i = 0; i < text.size();) {
+        const auto lead = static_cast<unsigned char>(text[i]);
+        const std::size_t length = lead < 0x80 ? 1 : (lead & 0xe0) == 0xc0 ? 2 : (lead & 0xf0) == 0xe0 ? 3 : (lead & 0xf8) == 0xf0 ? 4 : 0;
+        bool good = length != 0 && i + length <= text.size();
+        for (std::size_t k = 1; good && k < length; ++k) good = (static_cast<unsigned char>(text[i + k]) & 0xc0) == 0x80;
+        const bool surrogate = good && length == 3 && lead == 0xed && (static_cast<unsigned char>(text[i + 1]) & 0x20) != 0;
+        if (!good || surrogate || lead < 0x20 || lead == 0x7f || (length == 2 && lead == 0xc2 && static_cast<unsigned char>(text[i + 1]) < 0xa0)) {
+            const std::size_t bytes = good ? length : 1;
+            if (lead == '\n' && bytes == 1) {
+                result += "\\n";
+            } else if (lead == '\t') {
+                result += "\\t";
+            } else {
+                for (std::size_t k = 0; k < bytes; ++k) result += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[i + k]));
+            }
+            i += bytes;
+            continue;
+        }
+        result.append(text.substr(i, length));
+        i += length;
+    }
+    return result;
+}
+
+std::size_t display_width(std::string_view text) {
+    return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+}
+
+std::string shortened(std::string_view text, std::size_t width) {
+    std::string result = printable(text);
+    if (display_width(result) <= width) return result;
+    std::size_t seen = 0;
+    std::size_t end = 0;
+    while (end < result.size()) {
+        if ((static_cast<unsigned char>(result[end]) & 0xc0) != 0x80 && seen++ == width - 1) break;
+        ++end;
+    }
+    return result.substr(0, end) + "…";
+}
+
+std::string Table::text() const {
+    std::vector<std::size_t> widths(columns_.size(), 0);
+    std::vector<bool> used(columns_.size(), false);
+    for (std::size_t c = 0; c < columns_.size(); ++c) {
+        widths[c] = display_width(columns_[c].title);
+        for (const auto& row : rows_) {
+            widths[c] = std::max(widths[c], display_width(row[c]));
+            used[c] = used[c] || !row[c].empty();
+        }
+    }
+    const auto line = [&](const auto& cell_of) {
+        std::string result;
+        for (std::size_t c = 0; c < columns_.size(); ++c) {
+            if (!used[c]) continue;
+            const std::string& cell = cell_of(c);
+            const std::string padding(widths[c] - display_width(cell), ' ');
+            if (!result.empty()) result += "  ";
+            result += columns_[c].align == Align::kRight ? padding + cell : cell + padding;
+        }
+        while (!result.empty() && result.back() == ' ') result.pop_back();
+        return result + "\n";
+    };
+    std::string result = line([&](std::size_t c) -> const std::string& { return columns_[c].title; });
+    for (const auto& row : rows_) result += line([&](std::size_t c) -> const std::string& { return row[c]; });
+    return result;
+}
+
+}  // namespace ckpt
