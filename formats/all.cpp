@@ -1,7 +1,6 @@
 // The only file that names all layouts.
 #include "formats/all.hpp"
 
-#include "formats/hdf5/hdf5_format.hpp"
 #include "formats/torch/torch_format.hpp"
 
 namespace ckpt {
@@ -9,7 +8,6 @@ namespace ckpt {
 Registry all_formats() {
     std::vector<std::unique_ptr<Format>> formats;
     formats.push_back(make_torch_format());
-    formats.push_back(make_hdf5_format());
     return Registry(std::move(formats));
 }
 

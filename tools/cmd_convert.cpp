@@ -10,7 +10,9 @@ namespace {
 class ConvertCommand final : public Command {
 public:
     std::string_view name() const noexcept override { return "convert"; }
-    std::string_view summary() const noexcept override { return "Convert a checkpoint to another layout, nothing lost silently"; }
+    std::string_view summary() const noexcept override {
+        return "Convert a checkpoint to another layout, nothing lost silently";
+    }
     void setup(CLI::App& app) override {
         app.add_option("in", input_, "The checkpoint to read")->required()->type_name("IN");
         app.add_option("out", output_file_, "The file to write; - is standard output")->required()->type_name("OUT");
@@ -33,6 +35,8 @@ private:
 
 }  // namespace
 
-std::unique_ptr<Command> make_convert_command() { return std::make_unique<ConvertCommand>(); }
+std::unique_ptr<Command> make_convert_command() {
+    return std::make_unique<ConvertCommand>();
+}
 
 }  // namespace ckpt

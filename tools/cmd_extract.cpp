@@ -11,16 +11,38 @@ namespace {
 class ExtractCommand final : public Command {
 public:
     std::string_view name() const noexcept override { return "extract"; }
-    std::string_view summary() const noexcept override { return "Take a part of a checkpoint: the model only, a role, or what matches a path"; }
+    std::string_view summary() const noexcept override {
+        return "Take a part of a checkpoint: the model only, a role, or what matches a path";
+    }
     void setup(CLI::App& app) override {
         app.add_option("in", input_, "The checkpoint to read")->required()->type_name("IN");
         app.add_option("-o,--output", output_file_, "The file to write")->required()->type_name("OUT");
         app.add_option("-f,--from", from_, "Layout of the input (default: by its content)")->type_name("LAYOUT");
         app.add_flag("--model-only", selection_.model_only, "The model's state dict alone, at the root of the output");
-        app.add_option("--role", roles_, "The parts of a role: model, optimizer, scheduler, hyper-parameters, log, other (repeatable)")->type_name("ROLE");
+        app.add_option("--role", roles_,
+                       "The parts of a role: model, optimizer, scheduler, hyper-parameters, log, other (repeatable)")
+            ->type_name("ROLE")
+            ->allow_extra_args(false);
         // One function for both, so that their order on the command line is kept.
-        app.add_option_function<std::vector<std::string>>("--select", [this](const auto& globs) { add_rules(globs, true); }, "Keep what matches a path pattern: *, ?, [...], ** (repeatable; the last match of --select and --drop counts)")->type_name("GLOB")->trigger_on_parse();
-        app.add_option_function<std::vector<std::string>>("--drop", [this](const auto& globs) { add_rules(globs, false); }, "Leave out what matches a path pattern (repeatable)")->type_name("GLOB")->trigger_on_parse();
+        app.add_option_function<std::string>(
+               "--select",
+               [this](const std::string& glob) {
+                   selection_.rules.push_back({true, Glob(glob)});
+               },
+               "Keep what matches a path pattern: *, ?, [...], ** (repeatable; the last match of --select and --drop "
+               "counts)")
+            ->type_name("GLOB")
+            ->trigger_on_parse()
+            ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+        app.add_option_function<std::string>(
+               "--drop",
+               [this](const std::string& glob) {
+                   selection_.rules.push_back({false, Glob(glob)});
+               },
+               "Leave out what matches a path pattern (repeatable)")
+            ->type_name("GLOB")
+            ->trigger_on_parse()
+            ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
         app.add_option("--rest", rest_, "Write everything else to this file")->type_name("REST");
         output_.declare(app);
     }
@@ -46,9 +68,6 @@ public:
     }
 
 private:
-    void add_rules(const std::vector<std::string>& globs, bool keep) {
-        for (const auto& glob : globs) selection_.rules.push_back({keep, Glob(glob)});
-    }
     std::string input_, output_file_, from_, rest_;
     std::vector<std::string> roles_;
     Selection selection_;
@@ -57,6 +76,8 @@ private:
 
 }  // namespace
 
-std::unique_ptr<Command> make_extract_command() { return std::make_unique<ExtractCommand>(); }
+std::unique_ptr<Command> make_extract_command() {
+    return std::make_unique<ExtractCommand>();
+}
 
 }  // namespace ckpt

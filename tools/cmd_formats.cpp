@@ -19,12 +19,18 @@ public:
             session.print(as_json(session).dump(2));
             return ExitCode::kYes;
         }
-        Table table({{"LAYOUT", Table::Align::kLeft}, {"FILES", Table::Align::kLeft}, {"WRITE", Table::Align::kLeft}, {"HOLDS", Table::Align::kLeft}, {"WHAT IT IS", Table::Align::kLeft}});
+        Table table({{"LAYOUT", Table::Align::kLeft},
+                     {"FILES", Table::Align::kLeft},
+                     {"WRITE", Table::Align::kLeft},
+                     {"HOLDS", Table::Align::kLeft},
+                     {"WHAT IT IS", Table::Align::kLeft}});
         for (const auto& format : session.registry().formats()) {
             const auto capabilities = format->capabilities();
             std::string files;
-            for (const auto extension : format->extensions()) files += (files.empty() ? "." : " .") + std::string(extension);
-            table.add({std::string(format->name()), files, capabilities.can_write ? "yes" : "no", std::string(capabilities.holds), std::string(capabilities.description)});
+            for (const auto extension : format->extensions())
+                files += (files.empty() ? "." : " .") + std::string(extension);
+            table.add({std::string(format->name()), files, capabilities.can_write ? "yes" : "no",
+                       std::string(capabilities.holds), std::string(capabilities.description)});
         }
         session.write(table.text());
         return ExitCode::kYes;
@@ -37,8 +43,14 @@ private:
             const auto capabilities = format->capabilities();
             nlohmann::ordered_json extensions = nlohmann::ordered_json::array();
             for (const auto extension : format->extensions()) extensions.push_back("." + std::string(extension));
-            formats.push_back({{"name", format->name()}, {"extensions", extensions}, {"read", true}, {"write", capabilities.can_write},
-                               {"folder", capabilities.is_folder}, {"holds", capabilities.holds}, {"compress", capabilities.compressions}, {"description", capabilities.description}});
+            formats.push_back({{"name", format->name()},
+                               {"extensions", extensions},
+                               {"read", true},
+                               {"write", capabilities.can_write},
+                               {"folder", capabilities.is_folder},
+                               {"holds", capabilities.holds},
+                               {"compress", capabilities.compressions},
+                               {"description", capabilities.description}});
         }
         return {{"formats", formats}};
     }
@@ -47,6 +59,8 @@ private:
 
 }  // namespace
 
-std::unique_ptr<Command> make_formats_command() { return std::make_unique<FormatsCommand>(); }
+std::unique_ptr<Command> make_formats_command() {
+    return std::make_unique<FormatsCommand>();
+}
 
 }  // namespace ckpt

@@ -10,7 +10,9 @@ namespace {
 class PathCommand final : public Command {
 public:
     std::string_view name() const noexcept override { return "path"; }
-    std::string_view summary() const noexcept override { return "Print the path of the checkpoint with an index, or of the next save"; }
+    std::string_view summary() const noexcept override {
+        return "Print the path of the checkpoint with an index, or of the next save";
+    }
     void setup(CLI::App& app) override {
         app.add_option("dir", dir_, "Folder of checkpoints")->required()->type_name("DIR");
         auto* index = app.add_option("index", index_, "Index of the checkpoint")->type_name("INDEX");
@@ -28,7 +30,8 @@ public:
             return ExitCode::kYes;
         }
         const CheckpointEntry* found = folder.at(folder_.axis, *index_);
-        if (found == nullptr) return session.no(fmt::format("{}: no checkpoint with index {}", dir_, index_text(*index_)));
+        if (found == nullptr)
+            return session.no(fmt::format("{}: no checkpoint with index {}", dir_, index_text(*index_)));
         session.print(found->path);
         return ExitCode::kYes;
     }
@@ -42,6 +45,8 @@ private:
 
 }  // namespace
 
-std::unique_ptr<Command> make_path_command() { return std::make_unique<PathCommand>(); }
+std::unique_ptr<Command> make_path_command() {
+    return std::make_unique<PathCommand>();
+}
 
 }  // namespace ckpt

@@ -20,15 +20,22 @@ enum class ExitCode : int {
 
 inline ExitCode exit_code(ErrorCode code) noexcept {
     switch (code) {
-        case ErrorCode::kUsage: return ExitCode::kUsage;
+        case ErrorCode::kUsage:
+            return ExitCode::kUsage;
         case ErrorCode::kNotFound:
-        case ErrorCode::kNotCheckpoint: return ExitCode::kInput;
-        case ErrorCode::kDamaged: return ExitCode::kDamaged;
+        case ErrorCode::kNotCheckpoint:
+            return ExitCode::kInput;
+        case ErrorCode::kDamaged:
+            return ExitCode::kDamaged;
         case ErrorCode::kUnsupported:
-        case ErrorCode::kRefused: return ExitCode::kRefused;
-        case ErrorCode::kOutput: return ExitCode::kOutput;
-        case ErrorCode::kCancelled: return ExitCode::kInterrupted;
-        default: return ExitCode::kInternal;
+        case ErrorCode::kRefused:
+            return ExitCode::kRefused;
+        case ErrorCode::kOutput:
+            return ExitCode::kOutput;
+        case ErrorCode::kCancelled:
+            return ExitCode::kInterrupted;
+        default:
+            return ExitCode::kInternal;
     }
 }
 

@@ -14,7 +14,9 @@ namespace {
 std::atomic<bool> interrupted{false};
 static_assert(std::atomic<bool>::is_always_lock_free);
 
-extern "C" void on_signal(int) { interrupted.store(true); }
+extern "C" void on_signal(int) {
+    interrupted.store(true);
+}
 
 /// The first interrupt asks for a clean end; a second one kills as usual.
 void watch_signals() {
@@ -38,7 +40,9 @@ int main(int argc, char** argv) {
         app.name("ckpt");
         app.set_version_flag("--version", "ckpt " CKPT_VERSION);
         app.require_subcommand(1);
-        app.footer("Exit codes: 0 yes, 1 no, 2 usage, 3 no such input, 4 damaged, 5 refused, 6 output failed, 130 interrupted.\n`man ckpt` and `man ckpt-formats` say more.");
+        app.footer(
+            "Exit codes: 0 yes, 1 no, 2 usage, 3 no such input, 4 damaged, 5 refused, 6 output failed, 130 "
+            "interrupted.\n`man ckpt` and `man ckpt-formats` say more.");
         GeneralOptions general;
         const auto commands = all_commands();
         Command* chosen = nullptr;

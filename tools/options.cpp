@@ -13,12 +13,18 @@ void declare_general(CLI::App& app, GeneralOptions& options) {
     app.add_flag("-v,--verbose", options.verbose, "End with peak memory and the bytes read and written, on stderr");
     app.add_flag("--progress", options.progress, "Show progress even when stderr is no terminal");
     app.add_flag("--no-progress", options.no_progress, "Show no progress");
-    app.add_option("-j,--threads", options.threads, "Worker threads (default: one per core)")->type_name("N")->check(CLI::Range(1, 1024));
+    app.add_option("-j,--threads", options.threads, "Worker threads (default: one per core)")
+        ->type_name("N")
+        ->check(CLI::Range(1, 1024));
 }
 
 void FolderOptions::declare(CLI::App& app) {
-    app.add_option("--by", axis, "What orders the checkpoints: epoch, step, iter, task, run, time, ... (default: what most of them have)")->type_name("AXIS");
-    app.add_option("--pattern", pattern, "A regular expression for names of your own; its first group is the index")->type_name("REGEX");
+    app.add_option(
+           "--by", axis,
+           "What orders the checkpoints: epoch, step, iter, task, run, time, ... (default: what most of them have)")
+        ->type_name("AXIS");
+    app.add_option("--pattern", pattern, "A regular expression for names of your own; its first group is the index")
+        ->type_name("REGEX");
 }
 
 ScanOptions FolderOptions::scan_options(const Session& session) const {
@@ -45,8 +51,11 @@ IndexBound BoundOptions::bound() const {
 }
 
 void OutputOptions::declare(CLI::App& app) {
-    app.add_option("-t,--to", to, "Layout of the output (default: by its extension; `ckpt formats` lists them)")->type_name("LAYOUT");
-    app.add_option("--compress", compress, "Compress the tensors where the layout can: zstd or gzip")->type_name("CODEC")->check(CLI::IsMember({"zstd", "gzip"}));
+    app.add_option("-t,--to", to, "Layout of the output (default: by its extension; `ckpt formats` lists them)")
+        ->type_name("LAYOUT");
+    app.add_option("--compress", compress, "Compress the tensors where the layout can: zstd or gzip")
+        ->type_name("CODEC")
+        ->check(CLI::IsMember({"zstd", "gzip"}));
     app.add_flag("--overwrite", overwrite, "Replace the output if it exists");
     app.add_flag("--allow-loss", allow_loss, "Write what the layout can hold and leave out the rest");
 }
@@ -60,7 +69,8 @@ const Format& OutputOptions::layout(const Session& session, const std::string& p
     if (const Format* format = session.registry().by_extension(path)) return *format;
     std::string known;
     for (const auto& extension : session.extensions()) known += (known.empty() ? "." : ", .") + extension;
-    throw_error(ErrorCode::kUsage, "{}: the name does not say which layout to write; name one with --to or end it in {}", path, known);
+    throw_error(ErrorCode::kUsage,
+                "{}: the name does not say which layout to write; name one with --to or end it in {}", path, known);
 }
 
 void refuse_same_file(const std::string& input, const std::string& output) {
@@ -70,7 +80,8 @@ void refuse_same_file(const std::string& input, const std::string& output) {
     }
 }
 
-ExitCode write_document(Session& session, const Document& document, const std::string& path, const OutputOptions& options) {
+ExitCode write_document(Session& session, const Document& document, const std::string& path,
+                        const OutputOptions& options) {
     const Format& format = options.layout(session, path);
     WriteOptions write;
     write.output_name = std::filesystem::path(path).filename().string();
@@ -79,11 +90,14 @@ ExitCode write_document(Session& session, const Document& document, const std::s
     const auto losses = format.preflight(document, write);
     constexpr std::size_t kMostShown = 1000;
     for (std::size_t i = 0; i < losses.size() && i < kMostShown; ++i) {
-        session.error(fmt::format("{}{}: {}", options.allow_loss ? "left out: " : "", losses[i].path.empty() ? "(root)" : losses[i].path, losses[i].what));
+        session.error(fmt::format("{}{}: {}", options.allow_loss ? "left out: " : "",
+                                  losses[i].path.empty() ? "(root)" : losses[i].path, losses[i].what));
     }
     if (!losses.empty() && !options.allow_loss) {
-        session.error(fmt::format("{}: {} of the values above cannot be kept by layout '{}'; nothing was written (--allow-loss leaves them out)", path,
-                                  losses.size(), format.name()));
+        session.error(
+            fmt::format("{}: {} of the values above cannot be kept by layout '{}'; nothing was written (--allow-loss "
+                        "leaves them out)",
+                        path, losses.size(), format.name()));
         return ExitCode::kRefused;
     }
     const WritePlan plan = format.plan(document, write, session.context());

@@ -43,8 +43,10 @@ struct OutputOptions {
     const Format& layout(const Session& session, const std::string& path) const;
 };
 
-/// Writes a document: preflight, plan, execute. Losses are listed and refused (exit 5) unless they are allowed. "-" is stdout.
-ExitCode write_document(Session& session, const Document& document, const std::string& path, const OutputOptions& options);
+/// Writes a document: preflight, plan, execute. Losses are listed and refused (exit 5) unless they are allowed. "-" is
+/// stdout.
+ExitCode write_document(Session& session, const Document& document, const std::string& path,
+                        const OutputOptions& options);
 
 /// Throws Error (kRefused) when both paths are the same file.
 void refuse_same_file(const std::string& input, const std::string& output);

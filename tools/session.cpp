@@ -15,7 +15,9 @@
 namespace ckpt {
 namespace {
 
-double now_seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+double now_seconds() {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 
 void put(int descriptor, std::string_view text) {
     while (!text.empty()) {
@@ -23,7 +25,8 @@ void put(int descriptor, std::string_view text) {
         if (count < 0) {
             if (errno == EINTR) continue;
             if (errno == EPIPE) ::_exit(0);  // the reader has seen enough: a quiet success
-            if (descriptor == STDOUT_FILENO) throw_error(ErrorCode::kOutput, "standard output: {}", std::strerror(errno));
+            if (descriptor == STDOUT_FILENO)
+                throw_error(ErrorCode::kOutput, "standard output: {}", std::strerror(errno));
             return;
         }
         text.remove_prefix(static_cast<std::size_t>(count));
@@ -61,8 +64,8 @@ void Session::show_progress(std::uint64_t done, std::uint64_t total) {
     bar_drawn_ = now;
     bar_is_up_ = true;
     const double rate = static_cast<double>(done) / (now - bar_started_);
-    put(STDERR_FILENO, fmt::format("\r{:3}%  {} of {}, {}/s\x1b[K", done * 100 / total, size_text(done), size_text(total),
-                                   size_text(static_cast<std::uint64_t>(rate))));
+    put(STDERR_FILENO, fmt::format("\r{:3}%  {} of {}, {}/s\x1b[K", done * 100 / total, size_text(done),
+                                   size_text(total), size_text(static_cast<std::uint64_t>(rate))));
 }
 
 void Session::clear_progress() {
@@ -75,12 +78,17 @@ void Session::finish() {
     if (!options_.verbose) return;
     struct rusage usage = {};
     ::getrusage(RUSAGE_SELF, &usage);
-    put(STDERR_FILENO, fmt::format("ckpt: peak memory {}, read {}, written {}\n", size_text(static_cast<std::uint64_t>(usage.ru_maxrss) * 1024),
+    put(STDERR_FILENO, fmt::format("ckpt: peak memory {}, read {}, written {}\n",
+                                   size_text(static_cast<std::uint64_t>(usage.ru_maxrss) * 1024),
                                    size_text(context_.io->bytes_read), size_text(context_.io->bytes_written)));
 }
 
-void Session::print(std::string_view line) { write(std::string(line) + "\n"); }
-void Session::write(std::string_view text) { put(STDOUT_FILENO, text); }
+void Session::print(std::string_view line) {
+    write(std::string(line) + "\n");
+}
+void Session::write(std::string_view text) {
+    put(STDOUT_FILENO, text);
+}
 void Session::say(std::string_view line) {
     if (options_.quiet) return;
     clear_progress();

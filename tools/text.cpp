@@ -45,18 +45,26 @@ std::string printable(std::string_view text) {
     std::string result;
     for (std::size_t i = 0; i < text.size();) {
         const auto lead = static_cast<unsigned char>(text[i]);
-        const std::size_t length = lead < 0x80 ? 1 : (lead & 0xe0) == 0xc0 ? 2 : (lead & 0xf0) == 0xe0 ? 3 : (lead & 0xf8) == 0xf0 ? 4 : 0;
+        const std::size_t length = lead < 0x80             ? 1
+                                   : (lead & 0xe0) == 0xc0 ? 2
+                                   : (lead & 0xf0) == 0xe0 ? 3
+                                   : (lead & 0xf8) == 0xf0 ? 4
+                                                           : 0;
         bool good = length != 0 && i + length <= text.size();
-        for (std::size_t k = 1; good && k < length; ++k) good = (static_cast<unsigned char>(text[i + k]) & 0xc0) == 0x80;
-        const bool surrogate = good && length == 3 && lead == 0xed && (static_cast<unsigned char>(text[i + 1]) & 0x20) != 0;
-        if (!good || surrogate || lead < 0x20 || lead == 0x7f || (length == 2 && lead == 0xc2 && static_cast<unsigned char>(text[i + 1]) < 0xa0)) {
+        for (std::size_t k = 1; good && k < length; ++k)
+            good = (static_cast<unsigned char>(text[i + k]) & 0xc0) == 0x80;
+        const bool surrogate =
+            good && length == 3 && lead == 0xed && (static_cast<unsigned char>(text[i + 1]) & 0x20) != 0;
+        if (!good || surrogate || lead < 0x20 || lead == 0x7f ||
+            (length == 2 && lead == 0xc2 && static_cast<unsigned char>(text[i + 1]) < 0xa0)) {
             const std::size_t bytes = good ? length : 1;
             if (lead == '\n' && bytes == 1) {
                 result += "\\n";
             } else if (lead == '\t') {
                 result += "\\t";
             } else {
-                for (std::size_t k = 0; k < bytes; ++k) result += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[i + k]));
+                for (std::size_t k = 0; k < bytes; ++k)
+                    result += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[i + k]));
             }
             i += bytes;
             continue;
@@ -68,7 +76,8 @@ std::string printable(std::string_view text) {
 }
 
 std::size_t display_width(std::string_view text) {
-    return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+    return static_cast<std::size_t>(
+        std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
 std::string shortened(std::string_view text, std::size_t width) {

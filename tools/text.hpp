@@ -8,10 +8,11 @@
 
 namespace ckpt {
 
-std::string size_text(std::uint64_t bytes);    ///< "2.1 MiB"
-std::string count_text(std::uint64_t count);   ///< "11.2 M"
-std::string age_text(double seconds);          ///< "3 days ago"
-/// Control characters made visible, so that a name from a file cannot drive the terminal. Bytes that are no UTF-8 as \xNN.
+std::string size_text(std::uint64_t bytes);   ///< "2.1 MiB"
+std::string count_text(std::uint64_t count);  ///< "11.2 M"
+std::string age_text(double seconds);         ///< "3 days ago"
+/// Control characters made visible, so that a name from a file cannot drive the terminal. Bytes that are no UTF-8 as
+/// \xNN.
 std::string printable(std::string_view text);
 /// `printable`, cut to `width` characters with an ellipsis.
 std::string shortened(std::string_view text, std::size_t width);

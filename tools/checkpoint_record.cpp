@@ -1,0 +1,98 @@
+// Gathering and printing what is known of a checkpoint.
+#include "tools/checkpoint_record.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "libckpt/roles.hpp"
+#include "libckpt/walk.hpp"
+#include "tools/text.hpp"
+
+namespace ckpt {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json number(double value) {
+    if (value == std::floor(value) && std::fabs(value) < 9007199254740992.0) return static_cast<std::int64_t>(value);
+    return value;
+}
+
+Json record(const CheckpointEntry& entry, const CheckpointFacts& facts) {
+    Json json;
+    json["path"] = printable(entry.path);
+    json["name"] = printable(entry.name);
+    json["index"] = entry.match.index ? number(*entry.match.index) : Json(nullptr);
+    json["axis"] = entry.match.axis.empty() ? Json(nullptr) : Json(entry.match.axis);
+    json["base"] = entry.match.base;
+    json["scheme"] = entry.match.scheme.empty() ? Json(nullptr) : Json(entry.match.scheme);
+    json["series"] = printable(entry.match.series);
+    json["format"] = facts.format.empty() ? Json(nullptr) : Json(facts.format);
+    json["producer"] = facts.producer.empty() ? Json(nullptr) : Json(facts.producer);
+    json["bytes"] = entry.bytes;
+    json["mtime"] = entry.mtime_seconds;
+    json["aliases"] = entry.aliases;
+    json["state"] = facts.state;
+    Json axes = Json::object();
+    for (const auto& [axis, value] : entry.match.axes) axes[printable(axis)] = number(value);
+    json["axes"] = axes;
+    if (!facts.why.empty()) json["why"] = printable(facts.why);
+    return json;
+}
+
+}  // namespace
+
+CheckpointFacts facts_by_name(const Session& session, const CheckpointEntry& entry) {
+    CheckpointFacts facts;
+    if (const Format* format = session.registry().by_extension(entry.name)) facts.format = format->name();
+    return facts;
+}
+
+CheckpointFacts facts_by_reading(const Session& session, const CheckpointEntry& entry) {
+    CheckpointFacts facts = facts_by_name(session, entry);
+    Context context = session.context();
+    context.on_warning = nullptr;
+    context.on_progress = nullptr;
+    try {
+        const Document document = read_document(session.registry(), entry.path, context);
+        facts.format = document.format;
+        facts.producer = document.producer;
+        facts.state = "ok";
+        const Roles roles = classify_roles(document);
+        std::vector<std::string> held;
+        if (roles.whole_is_model) held.emplace_back("model");
+        for (const auto& part : roles.parts) {
+            const std::string name(role_name(part.second));
+            if (std::find(held.begin(), held.end(), name) == held.end()) held.push_back(name);
+        }
+        for (const auto& name : held) facts.holds += (facts.holds.empty() ? "" : ", ") + name;
+        walk(document.root, [&](const Visit& visit) {
+            if (visit.value.is(Kind::kTensor) && visit.same_as == nullptr &&
+                roles.role_of(visit.path) == Role::kModel) {
+                facts.parameters += visit.value.tensor().element_count().value_or(0);
+            }
+            return WalkStep::kInto;
+        });
+    } catch (const Error& error) {
+        if (error.code() == ErrorCode::kCancelled) throw;
+        facts.state = error.code() == ErrorCode::kDamaged ? "damaged" : "unreadable";
+        facts.why = error.message();
+    }
+    return facts;
+}
+
+std::string record_json(const CheckpointEntry& entry, const CheckpointFacts& facts, int indent) {
+    return record(entry, facts).dump(indent);
+}
+
+std::string list_json(const std::vector<CheckpointEntry>& entries, const std::vector<CheckpointFacts>& facts,
+                      const std::vector<SkippedEntry>& skipped) {
+    Json checkpoints = Json::array();
+    for (std::size_t i = 0; i < entries.size(); ++i) checkpoints.push_back(record(entries[i], facts[i]));
+    Json left = Json::array();
+    for (const auto& entry : skipped) left.push_back({{"path", printable(entry.path)}, {"why", entry.why}});
+    return Json({{"checkpoints", checkpoints}, {"skipped", left}}).dump(2);
+}
+
+}  // namespace ckpt

@@ -1,0 +1,32 @@
+// A checkpoint of a run folder as `ls` and `last` show it.
+#pragma once
+
+#include <string>
+
+#include "libckpt/run_folder.hpp"
+#include "tools/session.hpp"
+
+namespace ckpt {
+
+/// What opening a checkpoint (index only) tells; empty fields when it was not opened.
+struct CheckpointFacts {
+    std::string format;  ///< layout; by extension when the file was not opened
+    std::string producer;
+    std::string holds;  ///< roles, for a person
+    std::uint64_t parameters = 0;
+    std::string state = "unchecked";  ///< unchecked, ok, damaged
+    std::string why;                  ///< where it is damaged
+};
+
+/// By name only.
+CheckpointFacts facts_by_name(const Session& session, const CheckpointEntry& entry);
+/// Opens the checkpoint; an unreadable one is a fact, not an error.
+CheckpointFacts facts_by_reading(const Session& session, const CheckpointEntry& entry);
+
+/// One JSON object, the fields of DESIGN's `ls`; indented by `indent` spaces, or on one line for -1.
+std::string record_json(const CheckpointEntry& entry, const CheckpointFacts& facts, int indent);
+/// The whole answer of `ls --json`.
+std::string list_json(const std::vector<CheckpointEntry>& entries, const std::vector<CheckpointFacts>& facts,
+                      const std::vector<SkippedEntry>& skipped);
+
+}  // namespace ckpt

@@ -1,0 +1,66 @@
+// ckpt inspect: what a checkpoint is and what is in it, from its index only.
+#include <CLI/CLI.hpp>
+
+#include "tools/command.hpp"
+#include "tools/inspect_json.hpp"
+#include "tools/inspect_tree.hpp"
+
+namespace ckpt {
+namespace {
+
+class InspectCommand final : public Command {
+public:
+    std::string_view name() const noexcept override { return "inspect"; }
+    std::string_view summary() const noexcept override {
+        return "Show what is in a checkpoint, without reading its tensors";
+    }
+    void setup(CLI::App& app) override {
+        app.add_option("file", file_, "The checkpoint")->required()->type_name("FILE");
+        app.add_option("-f,--from", from_, "Layout of the input (default: by its content)")->type_name("LAYOUT");
+        app.add_option("--depth", depth_, "Levels of the tree to show (default: 4; with --json 1000)")
+            ->type_name("N")
+            ->check(CLI::Range(1, 1000));
+        auto* tensors = app.add_flag("--tensors", tensors_, "A line for each tensor in place of the tree");
+        auto* json = app.add_flag("--json", json_, "Print JSON");
+        app.add_option("--digest", digest_,
+                       "Add a digest of each tensor's elements to the JSON: xxh3 (default) or sha256")
+            ->type_name("KIND")
+            ->expected(0, 1)
+            ->default_str("xxh3")
+            ->check(CLI::IsMember({"xxh3", "sha256"}));
+        tensors->excludes(json);
+    }
+
+    ExitCode run(Session& session) override {
+        if (!digest_.empty() && !json_)
+            throw Error(ErrorCode::kUsage, "inspect: --digest adds to the JSON; give --json as well");
+        const Format* forced = from_.empty() ? nullptr : &session.layout(from_);
+        const Document document = read_document(session.registry(), file_, session.context(), forced);
+        const std::uint64_t bytes = Source::open(file_, session.context()).size_bytes;
+        if (json_) {
+            InspectOptions options;
+            options.digest = digest_.empty() ? Digest::kNone : digest_ == "sha256" ? Digest::kSha256 : Digest::kXxh3;
+            if (depth_ != 0) options.max_depth = depth_;
+            print_inspect_json(session, document, file_, bytes, options);
+        } else if (tensors_) {
+            print_tensors(session, document);
+        } else {
+            print_inspect_tree(session, document, file_, bytes, {depth_});
+        }
+        return ExitCode::kYes;
+    }
+
+private:
+    std::string file_, from_, digest_;
+    std::size_t depth_ = 0;
+    bool tensors_ = false;
+    bool json_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_inspect_command() {
+    return std::make_unique<InspectCommand>();
+}
+
+}  // namespace ckpt

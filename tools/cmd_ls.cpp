@@ -1,0 +1,152 @@
+// ckpt ls: the checkpoints of a folder.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+
+#include "tools/checkpoint_record.hpp"
+#include "tools/command.hpp"
+#include "tools/options.hpp"
+#include "tools/text.hpp"
+
+namespace ckpt {
+namespace {
+
+class LsCommand final : public Command {
+public:
+    std::string_view name() const noexcept override { return "ls"; }
+    std::string_view summary() const noexcept override { return "List the checkpoints of a folder"; }
+    void setup(CLI::App& app) override {
+        app.add_option("paths", paths_, "Folders or files (default: here)")->type_name("PATH");
+        auto* indices = app.add_flag("--indices", indices_, "Print the indices only, one a line");
+        auto* json = app.add_flag("--json", json_, "Print JSON");
+        auto* null = app.add_flag("-0,--null", null_, "Print the paths only, each followed by a NUL byte");
+        app.add_flag("-l,--long", long_, "Open each checkpoint (its index only): parameters, contents, state");
+        app.add_flag("-r,--recursive", recursive_, "Look into folders below as well");
+        folder_.declare(app);
+        indices->excludes(json)->excludes(null);
+        json->excludes(null);
+    }
+
+    ExitCode run(Session& session) override {
+        std::vector<CheckpointEntry> entries;
+        std::vector<SkippedEntry> skipped;
+        gather(session, entries, skipped);
+        if (null_) {
+            std::string text;
+            for (const auto& entry : entries) text += entry.path + '\0';
+            session.write(text);
+        } else if (indices_) {
+            print_indices(session, entries);
+        } else {
+            std::vector<CheckpointFacts> facts;
+            for (const auto& entry : entries)
+                facts.push_back(long_ ? facts_by_reading(session, entry) : facts_by_name(session, entry));
+            if (json_) {
+                session.print(list_json(entries, facts, skipped));
+            } else if (!entries.empty()) {
+                print_table(session, entries, facts);
+            }
+        }
+        if (entries.empty()) return session.no(fmt::format("{}: no checkpoint", joined()));
+        return ExitCode::kYes;
+    }
+
+private:
+    void gather(const Session& session, std::vector<CheckpointEntry>& entries, std::vector<SkippedEntry>& skipped) {
+        if (paths_.empty()) paths_.emplace_back(".");
+        ScanOptions options = folder_.scan_options(session);
+        options.recursive = recursive_;
+        for (const auto& path : paths_) {
+            auto folder = RunFolder::scan(path, options, session.context());
+            if (!indices_ && !null_) folder.stat();
+            entries.insert(entries.end(), folder.checkpoints().begin(), folder.checkpoints().end());
+            skipped.insert(skipped.end(), folder.skipped().begin(), folder.skipped().end());
+        }
+        if (folder_.axis == "time") {
+            std::stable_sort(entries.begin(), entries.end(),
+                             [](const auto& a, const auto& b) { return a.mtime_seconds < b.mtime_seconds; });
+        }
+    }
+
+    std::optional<double> index_of(const CheckpointEntry& entry) const {
+        if (folder_.axis.empty() || folder_.axis == "time") return entry.match.index;
+        return entry.match.on_axis(folder_.axis);
+    }
+
+    void print_indices(Session& session, const std::vector<CheckpointEntry>& entries) const {
+        std::string text;
+        for (const auto& entry : entries) {
+            if (const auto index = index_of(entry); index && !entry.match.is_alias) text += index_text(*index) + "\n";
+        }
+        session.write(text);
+    }
+
+    void print_table(Session& session, const std::vector<CheckpointEntry>& entries,
+                     const std::vector<CheckpointFacts>& facts) const {
+        // One axis gives its name to the column; several are written beside each index.
+        std::string axis;
+        bool several = false;
+        for (const auto& entry : entries) {
+            if (!entry.match.index) continue;
+            several = several || (!axis.empty() && axis != entry.match.axis);
+            axis = entry.match.axis;
+        }
+        std::string title = several || axis.empty() ? "INDEX" : axis;
+        std::transform(title.begin(), title.end(), title.begin(),
+                       [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+        Table table({{title, Table::Align::kRight},
+                     {"NAME", Table::Align::kLeft},
+                     {"LAYOUT", Table::Align::kLeft},
+                     {"SAVED", Table::Align::kRight},
+                     {"SIZE", Table::Align::kRight},
+                     {"PARAMS", Table::Align::kRight},
+                     {"HOLDS", Table::Align::kLeft},
+                     {"STATE", Table::Align::kLeft}});
+        const double now = std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+        std::uint64_t total = 0;
+        for (std::size_t i = 0; i < entries.size(); ++i) {
+            const auto& entry = entries[i];
+            const auto index = index_of(entry);
+            std::string index_cell = index ? index_text(*index) : entry.match.is_alias ? "alias" : "-";
+            if (several && index) index_cell = entry.match.axis + " " + index_cell;
+            std::string shown_name = printable(entry.path);
+            for (const auto& alias : entry.aliases) shown_name += " (" + printable(alias) + ")";
+            total += entry.bytes;
+            std::string state = facts[i].state;
+            if (!long_) state.clear();
+            if (!facts[i].why.empty())
+                state += ": " + (session.is_terminal() ? shortened(facts[i].why, 60) : printable(facts[i].why));
+            table.add({index_cell, shown_name, facts[i].format, age_text(now - entry.mtime_seconds),
+                       size_text(entry.bytes),
+                       !long_                    ? ""
+                       : facts[i].parameters > 0 ? count_text(facts[i].parameters)
+                                                 : "-",
+                       facts[i].holds, state});
+        }
+        session.write(table.text());
+        session.write(
+            fmt::format("{} checkpoint{}, {}\n", entries.size(), entries.size() == 1 ? "" : "s", size_text(total)));
+    }
+
+    std::string joined() const {
+        std::string text;
+        for (const auto& path : paths_) text += (text.empty() ? "" : ", ") + path;
+        return text;
+    }
+
+    std::vector<std::string> paths_;
+    bool indices_ = false;
+    bool json_ = false;
+    bool null_ = false;
+    bool long_ = false;
+    bool recursive_ = false;
+    FolderOptions folder_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_ls_command() {
+    return std::make_unique<LsCommand>();
+}
+
+}  // namespace ckpt

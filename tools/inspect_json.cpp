@@ -1,0 +1,374 @@
+// The entries of `inspect --json`.
+#include "tools/inspect_json.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <unordered_map>
+
+#include "libckpt/elements.hpp"
+#include "libckpt/roles.hpp"
+#include "libckpt/walk.hpp"
+#include "tools/text.hpp"
+
+namespace ckpt {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::size_t kLongText = 400;  // longer text is shown by head, tail and length
+constexpr std::size_t kTextEnds = 100;
+constexpr std::size_t kShownBytes = 32;
+
+/// Text that JSON can hold: bytes that are no UTF-8 become U+FFFD when dumped, lone surrogates keep their code as
+/// \uDxxx does.
+Json text_json(std::string_view text) {
+    return std::string(text);
+}
+
+Json float_json(double value) {
+    if (std::isnan(value)) return "NaN";
+    if (std::isinf(value)) return value > 0 ? "Inf" : "-Inf";
+    return value;
+}
+
+Json integer_json(const Value& value) {
+    constexpr std::int64_t kExact = std::int64_t{1} << 53;
+    if (const auto number = value.as_int64(); number && *number > -kExact && *number < kExact) return *number;
+    return value.integer_text();
+}
+
+Json scalar_json(const Value& value) {
+    switch (value.kind()) {
+        case Kind::kBool:
+            return value.as_bool();
+        case Kind::kInt:
+            return integer_json(value);
+        case Kind::kFloat:
+            return float_json(value.as_double());
+        case Kind::kComplex:
+            return Json::array({float_json(value.as_complex().real()), float_json(value.as_complex().imag())});
+        case Kind::kString:
+            return text_json(value.as_string());
+        default:
+            return nullptr;
+    }
+}
+
+std::string hex(std::string_view bytes) {
+    std::string text;
+    for (const char c : bytes) text += fmt::format("{:02x}", static_cast<unsigned char>(c));
+    return text;
+}
+
+/// A key or an item of a set: kind and value.
+Json key_json(const Value& value) {
+    Json json;
+    json["kind"] = kind_name(value.kind());
+    if (value.is(Kind::kBytes)) {
+        json["value"] = hex(value.as_bytes());
+    } else if (value.is(Kind::kTuple)) {
+        Json items = Json::array();
+        for (const auto& item : value.sequence().items) {
+            if (item.is(Kind::kTuple)) {
+                items.push_back({{"kind", "tuple"}});
+            } else {
+                items.push_back(key_json(item));
+            }
+        }
+        json["items"] = items;
+    } else if (!value.is_null() && value.kind() < Kind::kList) {
+        json["value"] = scalar_json(value);
+    } else if (!value.type().empty()) {
+        json["type"] = value.type();
+    }
+    return json;
+}
+
+/// Numbers of a small tensor or list, for the scales of a quantization.
+Json numbers_json(const Value& value) {
+    Json numbers = Json::array();
+    constexpr std::uint64_t kMostNumbers = 4096;
+    if (value.is(Kind::kTensor)) {
+        const TensorNode& tensor = value.tensor();
+        const auto count = tensor.element_count();
+        if (!count || *count > kMostNumbers || !tensor.storage) return nullptr;
+        const std::string bytes = read_all(*logical_blob(tensor), kMostNumbers * 16);
+        const unsigned width = dtype_width(tensor.dtype);
+        const bool whole = dtype_info(tensor.dtype).cls != DTypeClass::kFloat;
+        for (std::size_t at = 0; width != 0 && at + width <= bytes.size(); at += width) {
+            const double number =
+                element_as_double(tensor.dtype, reinterpret_cast<const std::byte*>(bytes.data() + at));
+            numbers.push_back(whole ? Json(static_cast<std::int64_t>(number)) : float_json(number));
+        }
+    } else if (value.is(Kind::kList) || value.is(Kind::kTuple)) {
+        for (const auto& item : value.sequence().items) numbers.push_back(scalar_json(item));
+    }
+    return numbers;
+}
+
+/// "cuda:1" for an inert torch.device('cuda', 1).
+Json object_value(const Node& node) {
+    if (!node.recipe) return nullptr;
+    const Recipe& recipe = *node.recipe;
+    if (recipe.how == Recipe::How::kGlobal) return recipe.callable;
+    if (recipe.how == Recipe::How::kCall && node.type == "torch.device" && recipe.args.is(Kind::kTuple)) {
+        std::string text;
+        for (const auto& item : recipe.args.sequence().items) {
+            if (item.is(Kind::kString)) text += item.as_string();
+            if (item.is(Kind::kInt)) text += ":" + item.integer_text();
+        }
+        return text;
+    }
+    return nullptr;
+}
+
+class Printer {
+public:
+    Printer(Session& session, const Document& document, const InspectOptions& options)
+        : session_(session), options_(options), roles_(classify_roles(document)) {}
+
+    Json entry(const Visit& visit) {
+        const Value& value = visit.value;
+        Json json;
+        json["path"] = text_json(visit.path);
+        if (visit.same_as != nullptr) {
+            json["kind"] = "shared";
+            json["same_as"] = text_json(*visit.same_as);
+            return json;
+        }
+        json["kind"] = kind_name(value.kind());
+        if (!value.type().empty()) json["type"] = value.type();
+        if (visit.depth > 0) json["role"] = role_name(roles_.role_of(visit.path));
+        switch (value.kind()) {
+            case Kind::kNull:
+                break;
+            case Kind::kString:
+                add_text(json, value.as_string());
+                break;
+            case Kind::kBytes: {
+                const std::string_view bytes = value.as_bytes();
+                json["bytes"] = bytes.size();
+                json["sha256"] = sha256_hex(bytes);
+                json["hex"] = hex(bytes.substr(0, kShownBytes));
+                break;
+            }
+            case Kind::kList:
+            case Kind::kTuple:
+                add_sequence(json, value);
+                break;
+            case Kind::kSet: {
+                Json items = Json::array();
+                for (const auto& item : value.sequence().items) items.push_back(key_json(item));
+                json["items"] = items;
+                break;
+            }
+            case Kind::kDict:
+                add_dict(json, value.dict());
+                break;
+            case Kind::kTensor:
+                add_tensor(json, value.tensor());
+                break;
+            case Kind::kObject:
+                add_object(json, value.object());
+                break;
+            default:
+                json["value"] = scalar_json(value);
+        }
+        return json;
+    }
+
+private:
+    static void add_text(Json& json, std::string_view text) {
+        if (text.size() <= kLongText) {
+            json["value"] = text_json(text);
+            return;
+        }
+        const auto boundary = [&](std::size_t at) {
+            while (at < text.size() && (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80) ++at;
+            return at;
+        };
+        json["head"] = text_json(text.substr(0, boundary(kTextEnds)));
+        json["tail"] = text_json(text.substr(boundary(text.size() - kTextEnds)));
+        json["bytes"] = text.size();
+    }
+
+    static void add_sequence(Json& json, const Value& value) {
+        json["length"] = value.sequence().items.size();
+        if (value.type() != "torch.Size") return;
+        Json numbers = Json::array();
+        for (const auto& item : value.sequence().items) numbers.push_back(scalar_json(item));
+        json["value"] = numbers;
+    }
+
+    static void add_dict(Json& json, const DictNode& dict) {
+        Json keys = Json::array();
+        for (const auto& [key, value] : dict.entries) keys.push_back(key_json(key));
+        json["keys"] = keys;
+        if (dict.type == "collections.defaultdict" && dict.recipe && dict.recipe->args.is(Kind::kTuple) &&
+            !dict.recipe->args.sequence().items.empty()) {
+            const Value factory = dict.recipe->args.sequence().items[0];
+            if (factory.is(Kind::kObject) && factory.node()->recipe)
+                json["default_factory"] = factory.node()->recipe->callable;
+        }
+    }
+
+    void add_tensor(Json& json, const TensorNode& tensor) {
+        session_.context().check_cancelled();
+        json["dtype"] = dtype_name(tensor.dtype);
+        if (tensor.layout != "uninitialized") {
+            Json shape = Json::array();
+            for (const auto size : tensor.shape) shape.push_back(size < 0 ? Json(nullptr) : Json(size));
+            json["shape"] = shape;
+        }
+        if (tensor.layout == "meta" || tensor.layout == "uninitialized") {
+            json[tensor.layout] = true;
+        } else if (tensor.layout == "nested" || tensor.layout == "jagged") {
+            json["layout"] = tensor.layout == "nested" ? "strided" : "jagged";
+            json["nested"] = true;
+        } else if (!tensor.layout.empty()) {
+            json["layout"] = tensor.layout;
+        }
+        if (tensor.requires_grad) json["requires_grad"] = true;
+        if (tensor.quantization) add_quantization(json, *tensor.quantization);
+        if (tensor.layout.empty() || tensor.layout == "meta") json["stride"] = tensor.stride;
+        if (!tensor.storage) return;
+        const auto [it, is_new] = storages_.try_emplace(tensor.storage.get(), storages_.size());
+        json["storage_offset"] = tensor.offset;
+        json["storage"] = it->second;
+        json["storage_bytes"] = tensor.storage->blob->size_bytes();
+        if (tensor.conj) json["conj"] = true;
+        if (tensor.neg) json["neg"] = true;
+        if (options_.digest == Digest::kNone) return;
+        const BlobPtr blob = packed_or_logical(tensor);
+        constexpr std::uint64_t kHugeBytes = std::uint64_t{1} << 40;
+        if (blob->size_bytes() > kHugeBytes) {
+            json["digest"] = "not computed: an expanded view of more than 1 TiB";
+        } else if (options_.digest == Digest::kSha256) {
+            json["sha256"] = digest_sha256(*blob);
+        } else {
+            json["xxh3_128"] = digest_xxh3_128(*blob);
+        }
+    }
+
+    /// Packed types have no elements of their own: their storage's bytes stand for them.
+    static BlobPtr packed_or_logical(const TensorNode& tensor) {
+        return dtype_width(tensor.dtype) == 0 ? tensor.storage->blob : logical_blob(tensor);
+    }
+
+    static void add_quantization(Json& json, const Quantization& quantization) {
+        json["qscheme"] = quantization.scheme;
+        if (quantization.scheme.starts_with("per_tensor")) {
+            json["scale"] = float_json(quantization.scale);
+            json["zero_point"] = quantization.zero_point;
+            return;
+        }
+        json["scales"] = numbers_json(quantization.scales);
+        json["zero_points"] = numbers_json(quantization.zero_points);
+        json["axis"] = quantization.axis;
+    }
+
+    static void add_object(Json& json, const ObjectNode& object) {
+        if (const Json value = object_value(object); !value.is_null()) json["value"] = value;
+        if (!object.items.empty() || object.type == "collections.deque") json["length"] = object.items.size();
+        if (!object.recipe || object.recipe->how != Recipe::How::kCall) return;
+        if (object.type == "collections.deque") {
+            const auto& args = object.recipe->args;
+            const bool bounded = args.is(Kind::kTuple) && args.sequence().items.size() == 2;
+            json["maxlen"] = bounded ? scalar_json(args.sequence().items[1]) : Json(nullptr);
+        } else if (!json.contains("value")) {
+            json["made_by"] = object.recipe->callable;
+        }
+    }
+
+    Session& session_;
+    const InspectOptions& options_;
+    Roles roles_;
+    std::unordered_map<const Storage*, std::size_t> storages_;
+};
+
+/// nlohmann refuses text that is no UTF-8; what Python calls surrogates is written as \uDxxx, which JSON allows.
+std::string dump(const Json& json) {
+    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace
+
+Totals count_totals(const Document& document) {
+    Totals totals;
+    const Roles roles = classify_roles(document);
+    std::map<const Storage*, std::vector<std::pair<std::uint64_t, std::uint64_t>>>
+        seen;  // byte ranges that tensors see
+    walk(document.root, [&](const Visit& visit) {
+        ++totals.values;
+        if (!visit.value.is(Kind::kTensor) || visit.same_as != nullptr) return WalkStep::kInto;
+        const TensorNode& tensor = visit.value.tensor();
+        ++totals.tensors;
+        const std::uint64_t count = tensor.element_count().value_or(0);
+        totals.elements += count;
+        totals.logical_bytes += tensor.logical_bytes().value_or(0);
+        if (roles.role_of(visit.path) == Role::kModel) totals.parameters += count;
+        if (!tensor.storage) return WalkStep::kInto;
+        auto& ranges = seen[tensor.storage.get()];
+        if (count == 0) return WalkStep::kInto;
+        std::uint64_t last = static_cast<std::uint64_t>(tensor.offset);
+        for (std::size_t i = 0; i < tensor.shape.size(); ++i)
+            last += static_cast<std::uint64_t>((tensor.shape[i] - 1) * tensor.stride[i]);
+        ranges.emplace_back(dtype_bytes(tensor.dtype, static_cast<std::uint64_t>(tensor.offset)).value_or(0),
+                            dtype_bytes(tensor.dtype, last + 1).value_or(0));
+        return WalkStep::kInto;
+    });
+    for (auto& [storage, ranges] : seen) {
+        ++totals.storages;
+        totals.stored_bytes += storage->blob->size_bytes();
+        std::sort(ranges.begin(), ranges.end());
+        std::uint64_t end = 0;
+        for (const auto& [from, to] : ranges) {
+            if (to > end) totals.live_bytes += to - std::max(from, end);
+            end = std::max(end, to);
+        }
+    }
+    return totals;
+}
+
+void print_inspect_json(Session& session, const Document& document, const std::string& file, std::uint64_t file_bytes,
+                        const InspectOptions& options) {
+    const Totals totals = count_totals(document);
+    const Roles roles = classify_roles(document);
+    Json head;
+    head["file"] = text_json(file);
+    head["format"] = document.format;
+    head["producer"] = document.producer.empty() ? Json(nullptr) : Json(document.producer);
+    head["system"] = roles.system.empty() ? Json(nullptr) : Json(roles.system);
+    head["bytes"] = file_bytes;
+    head["totals"] = {{"tensors", totals.tensors},           {"parameters", totals.parameters},
+                      {"elements", totals.elements},         {"logical_bytes", totals.logical_bytes},
+                      {"stored_bytes", totals.stored_bytes}, {"live_bytes", totals.live_bytes},
+                      {"storages", totals.storages},         {"values", totals.values}};
+    std::string text = dump(head);
+    text.back() = ',';  // the object goes on
+    text += "\n\"entries\": [";
+    Printer printer(session, document, options);
+    bool is_first = true;
+    std::uint64_t deeper = 0;
+    walk(
+        document.root,
+        [&](const Visit& visit) {
+            if (visit.depth >= options.max_depth && !children(visit.value).empty()) ++deeper;
+            text += is_first ? "\n  " : ",\n  ";
+            is_first = false;
+            text += dump(printer.entry(visit));
+            if (text.size() > (1u << 16)) {
+                session.write(text);
+                text.clear();
+            }
+            return WalkStep::kInto;
+        },
+        options.max_depth);
+    text += "\n]";
+    if (deeper > 0) text += fmt::format(",\n\"deeper\": {}", deeper);
+    session.write(text + "}\n");
+}
+
+}  // namespace ckpt

@@ -1,0 +1,21 @@
+// `inspect` for people: what it is, its roles with totals, and its tree with like siblings in one line.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "libckpt/document.hpp"
+#include "tools/session.hpp"
+
+namespace ckpt {
+
+struct TreeOptions {
+    std::size_t max_depth = 0;  ///< levels shown; 0: chosen so that it fits the eye
+};
+
+void print_inspect_tree(Session& session, const Document& document, const std::string& file, std::uint64_t file_bytes,
+                        const TreeOptions& options);
+/// One line for each tensor: path, dtype, shape, bytes.
+void print_tensors(Session& session, const Document& document);
+
+}  // namespace ckpt
