@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <mutex>
+#include <new>
 #include <optional>
 
 #include "libckpt/error.hpp"
@@ -186,7 +188,10 @@ public:
                           end.directory_bytes / kCentralBytes);
         }
         parse_directory(end);
-        for (auto& member : members_) read_local(member, end.directory_offset);
+        for (auto& member : members_) by_place_.push_back(&member);
+        std::stable_sort(by_place_.begin(), by_place_.end(),
+                         [](const auto* a, const auto* b) { return a->header_offset_bytes < b->header_offset_bytes; });
+        for (auto* member : by_place_) read_local(*member, end.directory_offset);
         check_layout(end.directory_offset);
         return std::move(members_);
     }
@@ -252,9 +257,7 @@ private:
             directory_offset - member.header_offset_bytes < kLocalBytes) {
             throw_damaged("member '{}' begins at byte {}, behind the last one's end", name, member.header_offset_bytes);
         }
-        const std::uint64_t most = std::min<std::uint64_t>(directory_offset - member.header_offset_bytes,
-                                                           kLocalBytes + member.name.size() + 64);
-        const std::string header = read_range(file_, member.header_offset_bytes, most);
+        const std::string_view header = local_bytes(member, directory_offset);
         if (!header.starts_with("PK\3\4"))
             throw_damaged("member '{}': no local header at byte {}", name, member.header_offset_bytes);
         const std::uint64_t name_bytes = number(header, 26, 2);
@@ -276,13 +279,26 @@ private:
         }
     }
 
+    /// The local header and the name in it. Small members lie close together: their headers are read many at a time.
+    std::string_view local_bytes(const ZipMember& member, std::uint64_t directory_offset) {
+        constexpr std::uint64_t kSmallMember = 4096;
+        constexpr std::uint64_t kWindow = 65536;
+        const std::uint64_t begin = member.header_offset_bytes;
+        const std::uint64_t wanted =
+            std::min<std::uint64_t>(directory_offset - begin, kLocalBytes + member.name.size() + 64);
+        if (begin < window_begin_ || begin + wanted > window_begin_ + window_.size()) {
+            const std::uint64_t size = member.stored_bytes < kSmallMember ? std::max(wanted, kWindow) : wanted;
+            window_begin_ = begin;
+            window_ = read_range(file_, begin, std::min(directory_offset - begin, size));
+        }
+        return std::string_view(window_).substr(static_cast<std::size_t>(begin - window_begin_),
+                                                static_cast<std::size_t>(wanted));
+    }
+
     /// No two members share bytes; bytes between members belong to nobody and are pointed out.
     void check_layout(std::uint64_t directory_offset) {
         constexpr std::uint64_t kDescriptorBytes = 24;
-        std::vector<const ZipMember*> order;
-        for (const auto& member : members_) order.push_back(&member);
-        std::sort(order.begin(), order.end(),
-                  [](const auto* a, const auto* b) { return a->header_offset_bytes < b->header_offset_bytes; });
+        const auto& order = by_place_;
         std::uint64_t behind = 0;
         for (std::size_t i = 0; i <= order.size(); ++i) {
             const std::uint64_t begin = i < order.size() ? order[i]->header_offset_bytes : directory_offset;
@@ -300,9 +316,71 @@ private:
     const File& file_;
     const Context& context_;
     std::vector<ZipMember> members_;
+    std::vector<ZipMember*> by_place_;
+    std::string window_;
+    std::uint64_t window_begin_ = 0;
 };
 
+std::string inflate(const ZipMember& member, const Blob& stored) {
+    const std::string packed = read_all(stored, member.stored_bytes);
+    std::string unpacked(static_cast<std::size_t>(member.size_bytes), '\0');
+    const std::unique_ptr<libdeflate_decompressor, void (*)(libdeflate_decompressor*)> decompressor(
+        libdeflate_alloc_decompressor(), libdeflate_free_decompressor);
+    if (!decompressor) throw std::bad_alloc();
+    const auto result = libdeflate_deflate_decompress(decompressor.get(), packed.data(), packed.size(), unpacked.data(),
+                                                      unpacked.size(), nullptr);
+    if (result != LIBDEFLATE_SUCCESS) {
+        throw_damaged("member '{}' does not unpack to its {} bytes", shown(member.name), member.size_bytes);
+    }
+    return unpacked;
+}
+
 }  // namespace
+
+/// What was unpacked last, of one archive: reading a member in pieces unpacks it once, and an archive of a thousand
+/// deflated members holds one of them.
+class ZipDirectory::Unpacked {
+public:
+    std::shared_ptr<const std::string> get(const ZipMember& member, const Blob& stored) {
+        {
+            const std::lock_guard lock(mutex_);
+            if (bytes_ && offset_ == member.data_offset_bytes) return bytes_;
+        }
+        auto bytes = std::make_shared<const std::string>(inflate(member, stored));
+        const std::lock_guard lock(mutex_);
+        offset_ = member.data_offset_bytes;
+        bytes_ = bytes;
+        return bytes;
+    }
+
+private:
+    std::mutex mutex_;
+    std::uint64_t offset_ = 0;
+    std::shared_ptr<const std::string> bytes_;
+};
+
+/// A deflated member, unpacked when it is first read.
+class ZipDirectory::DeflatedBlob final : public Blob {
+public:
+    DeflatedBlob(ZipMember member, BlobPtr stored, std::shared_ptr<Unpacked> unpacked)
+        : member_(std::move(member)), stored_(std::move(stored)), unpacked_(std::move(unpacked)) {}
+
+    std::uint64_t size_bytes() const noexcept override { return member_.size_bytes; }
+    void read(std::uint64_t offset_bytes, std::span<std::byte> out) const override {
+        if (offset_bytes > member_.size_bytes || out.size() > member_.size_bytes - offset_bytes) {
+            throw_damaged("{} bytes at {} of member '{}' are wanted, it has {}", out.size(), offset_bytes,
+                          shown(member_.name), member_.size_bytes);
+        }
+        if (out.empty()) return;
+        const auto bytes = unpacked_->get(member_, *stored_);
+        std::memcpy(out.data(), bytes->data() + offset_bytes, out.size());
+    }
+
+private:
+    ZipMember member_;
+    BlobPtr stored_;
+    std::shared_ptr<Unpacked> unpacked_;
+};
 
 bool ZipDirectory::ends_like_zip(const File& file) {
     return find_end(file).has_value();
@@ -311,6 +389,7 @@ bool ZipDirectory::ends_like_zip(const File& file) {
 ZipDirectory ZipDirectory::read(const std::shared_ptr<const File>& file, const Context& context) {
     ZipDirectory directory;
     directory.file_ = file;
+    directory.unpacked_ = std::make_shared<Unpacked>();
     directory.members_ = DirectoryParser(*file, context).run();
     for (std::size_t i = 0; i < directory.members_.size(); ++i) {
         const auto [other, is_new] = directory.by_folded_name_.try_emplace(folded(directory.members_[i].name), i);
@@ -335,16 +414,7 @@ BlobPtr ZipDirectory::blob(const ZipMember& member, std::uint64_t limit_bytes) c
         throw_damaged("member '{}' claims to unpack {} bytes to {}", shown(member.name), member.stored_bytes,
                       member.size_bytes);
     }
-    const std::string packed = read_all(*stored, limit_bytes);
-    std::string unpacked(static_cast<std::size_t>(member.size_bytes), '\0');
-    libdeflate_decompressor* decompressor = libdeflate_alloc_decompressor();
-    const auto result = libdeflate_deflate_decompress(decompressor, packed.data(), packed.size(), unpacked.data(),
-                                                      unpacked.size(), nullptr);
-    libdeflate_free_decompressor(decompressor);
-    if (result != LIBDEFLATE_SUCCESS) {
-        throw_damaged("member '{}' does not unpack to its {} bytes", shown(member.name), member.size_bytes);
-    }
-    return memory_blob(std::move(unpacked));
+    return std::make_shared<DeflatedBlob>(member, std::move(stored), unpacked_);
 }
 
 }  // namespace ckpt

@@ -39,12 +39,17 @@ public:
     const std::vector<ZipMember>& members() const noexcept { return members_; }
     /// By name ignoring ASCII case, as torch looks names up; or nullptr.
     const ZipMember* find(std::string_view name) const;
-    /// The decoded bytes. Stored members are ranges of the file; deflated ones are decoded at once, up to
-    /// `limit_bytes`.
+    /// The decoded bytes. Stored members are ranges of the file; deflated ones are unpacked when they are first read
+    /// (Error kDamaged then, if they do not unpack to their size), and one at a time is kept. Throws Error (kDamaged)
+    /// for a deflated member that claims more than `limit_bytes`, or more than deflate can give.
     BlobPtr blob(const ZipMember& member, std::uint64_t limit_bytes) const;
 
 private:
+    class Unpacked;
+    class DeflatedBlob;
+
     std::shared_ptr<const File> file_;
+    std::shared_ptr<Unpacked> unpacked_;
     std::vector<ZipMember> members_;
     std::unordered_map<std::string, std::size_t> by_folded_name_;
 };
