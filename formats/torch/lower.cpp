@@ -2,13 +2,84 @@
 #include "formats/torch/lower.hpp"
 
 #include <algorithm>
+#include <cstring>
+#include <initializer_list>
 
 #include "formats/torch/storage_types.hpp"
+#include "libckpt/elements.hpp"
 #include "libckpt/error.hpp"
 #include "libckpt/walk.hpp"
 
 namespace ckpt {
 namespace {
+
+/// Blobs one after the other.
+class JoinedBlob final : public Blob {
+public:
+    explicit JoinedBlob(std::vector<BlobPtr> pieces) : pieces_(std::move(pieces)) {
+        for (const auto& piece : pieces_) {
+            begins_.push_back(size_bytes_);
+            size_bytes_ += piece->size_bytes();
+        }
+    }
+    std::uint64_t size_bytes() const noexcept override { return size_bytes_; }
+    void read(std::uint64_t offset_bytes, std::span<std::byte> out) const override {
+        if (offset_bytes > size_bytes_ || out.size() > size_bytes_ - offset_bytes)
+            throw_damaged("{} bytes at {} are wanted, there are {}", out.size(), offset_bytes, size_bytes_);
+        auto index =
+            static_cast<std::size_t>(std::upper_bound(begins_.begin(), begins_.end(), offset_bytes) - begins_.begin());
+        for (index = index == 0 ? 0 : index - 1; !out.empty(); ++index) {
+            const std::uint64_t from = offset_bytes - begins_[index];
+            const auto size =
+                static_cast<std::size_t>(std::min<std::uint64_t>(out.size(), pieces_[index]->size_bytes() - from));
+            if (size > 0) pieces_[index]->read(from, out.first(size));
+            out = out.subspan(size);
+            offset_bytes += size;
+        }
+    }
+
+private:
+    std::vector<BlobPtr> pieces_;
+    std::vector<std::uint64_t> begins_;
+    std::uint64_t size_bytes_ = 0;
+};
+
+StoragePtr joined_storage(std::vector<BlobPtr> pieces) {
+    auto storage = std::make_shared<Storage>();
+    storage->blob = std::make_shared<JoinedBlob>(std::move(pieces));
+    return storage;
+}
+
+/// The storage that all components of a nested tensor look into; null if there are several.
+StoragePtr common_storage(const TensorNode& tensor) {
+    StoragePtr common;
+    for (const auto& [name, part] : tensor.parts) {
+        const StoragePtr& storage = part.tensor().storage;
+        if (!storage || (common && storage != common)) return nullptr;
+        common = storage;
+    }
+    return common;
+}
+
+/// A tensor of 64-bit numbers that the writer itself needs.
+Value index_tensor(Pool& scratch, const std::vector<std::int64_t>& numbers, std::vector<std::int64_t> shape) {
+    std::string bytes(numbers.size() * 8, '\0');
+    if (!numbers.empty()) std::memcpy(bytes.data(), numbers.data(), bytes.size());
+    auto storage = std::make_shared<Storage>();
+    storage->blob = memory_blob(std::move(bytes));
+    auto* node = scratch.make<TensorNode>();
+    node->dtype = DType::kInt64;
+    node->stride = contiguous_strides(shape);
+    node->shape = std::move(shape);
+    node->storage = std::move(storage);
+    return Value::of(node);
+}
+
+/// What hangs on a tensor, as torch sets it again: its dict, or a pair of that and its slots; null for nothing.
+Value state_of(Pool& scratch, const TensorNode& tensor) {
+    const Value* slots = tensor.attribute("torch:slots");
+    return slots != nullptr ? scratch.tuple({tensor.dict, *slots}) : tensor.dict;
+}
 
 bool is_storage_value(const Node& node) {
     return node.kind == Kind::kTensor && node.type.ends_with("Storage") && storage_type(node.type).has_value();
@@ -77,8 +148,9 @@ Value TorchLowering::integers(Pool& scratch, const std::vector<std::int64_t>& nu
     return scratch.tuple(std::move(items));
 }
 
-/// Backward hooks: always an empty OrderedDict.
-Value TorchLowering::hooks(Pool& scratch) {
+/// Backward hooks: an empty OrderedDict, unless the file that was read had others.
+Value TorchLowering::hooks(Pool& scratch, const TensorNode& tensor) {
+    if (const Value* kept = tensor.attribute("torch:hooks")) return *kept;
     const Value dict = scratch.dict();
     dict.node()->type = "collections.OrderedDict";
     return dict;
@@ -103,7 +175,9 @@ Value TorchLowering::storage_value(Pool& scratch, const StoragePtr& storage, DTy
 
 TorchLowering::Call TorchLowering::view_call(Pool& scratch, const TensorNode& tensor) {
     const auto mixed = mixed_.find(tensor.storage.get());
-    const bool untyped = !storage_class(tensor.dtype) || (mixed != mixed_.end() && mixed->second);
+    // On a storage that several dtypes share torch itself writes uint8 by its own class, the others untyped.
+    const bool is_mixed = mixed != mixed_.end() && mixed->second && tensor.dtype != DType::kUInt8;
+    const bool untyped = is_mixed || !storage_class(tensor.dtype);
     Call made;
     made.callable = untyped ? "torch._utils._rebuild_tensor_v3" : "torch._utils._rebuild_tensor_v2";
     made.args = {storage_value(scratch, tensor.storage, tensor.dtype, untyped),
@@ -111,7 +185,7 @@ TorchLowering::Call TorchLowering::view_call(Pool& scratch, const TensorNode& te
                  integers(scratch, tensor.shape),
                  integers(scratch, tensor.stride),
                  Value::boolean(tensor.requires_grad),
-                 hooks(scratch)};
+                 hooks(scratch, tensor)};
     if (untyped) made.args.push_back(global(scratch, "torch." + std::string(dtype_name(tensor.dtype))));
     if (tensor.conj || tensor.neg) {
         const Value metadata = scratch.dict();
@@ -147,7 +221,7 @@ TorchLowering::Call TorchLowering::tensor_call(Pool& scratch, const TensorNode& 
         return {"torch._utils._rebuild_qtensor",
                 {storage_value(scratch, tensor.storage, tensor.dtype, false), Value::integer(tensor.offset),
                  integers(scratch, tensor.shape), integers(scratch, tensor.stride),
-                 scratch.tuple(std::move(parameters)), Value::boolean(tensor.requires_grad), hooks(scratch)}};
+                 scratch.tuple(std::move(parameters)), Value::boolean(tensor.requires_grad), hooks(scratch, tensor)}};
     }
     if (tensor.layout == "meta") {
         return {"torch._utils._rebuild_meta_tensor_no_storage",
@@ -170,8 +244,74 @@ TorchLowering::Call TorchLowering::tensor_call(Pool& scratch, const TensorNode& 
         }
         return {"torch._utils._rebuild_sparse_tensor", {layout, scratch.tuple(std::move(data))}};
     }
+    if (tensor.layout == "nested") return nested_call(scratch, tensor);
+    if (tensor.layout == "jagged") return jagged_call(scratch, tensor);
     if (!tensor.storage) throw_error(ErrorCode::kRefused, "a tensor of layout '{}' cannot be written", tensor.layout);
     return view_call(scratch, tensor);
+}
+
+/// A strided nested tensor: one buffer, and the size, strides and offset of each component in it.
+TorchLowering::Call TorchLowering::nested_call(Pool& scratch, const TensorNode& tensor) {
+    const std::size_t rank = tensor.shape.empty() ? 0 : tensor.shape.size() - 1;
+    const auto count = static_cast<std::int64_t>(tensor.parts.size());
+    std::vector<std::int64_t> sizes, strides, offsets;
+    std::vector<BlobPtr> pieces;
+    std::int64_t elements = 0;
+    const StoragePtr shared = common_storage(tensor);
+    for (const auto& [name, value] : tensor.parts) {
+        const TensorNode& part = value.tensor();
+        const auto part_strides = shared ? part.stride : contiguous_strides(part.shape);
+        sizes.insert(sizes.end(), part.shape.begin(), part.shape.end());
+        strides.insert(strides.end(), part_strides.begin(), part_strides.end());
+        offsets.push_back(shared ? part.offset : elements);
+        elements += static_cast<std::int64_t>(part.element_count().value_or(0));
+        if (!shared) pieces.push_back(logical_blob(part));
+    }
+    auto* buffer = scratch.make<TensorNode>();
+    buffer->dtype = tensor.dtype;
+    buffer->storage = shared ? shared : joined_storage(std::move(pieces));
+    buffer->shape = {
+        static_cast<std::int64_t>(buffer->storage->blob->size_bytes() / std::max(1u, dtype_width(tensor.dtype)))};
+    buffer->stride = {1};
+    const std::vector<std::int64_t> table = {count, static_cast<std::int64_t>(rank)};
+    return {"torch._utils._rebuild_nested_tensor",
+            {Value::of(buffer), index_tensor(scratch, sizes, table), index_tensor(scratch, strides, table),
+             index_tensor(scratch, offsets, {count})}};
+}
+
+/// A jagged tensor: the rows of all components one after the other, and where each component begins.
+TorchLowering::Call TorchLowering::jagged_call(Pool& scratch, const TensorNode& tensor) {
+    std::vector<std::int64_t> offsets = {0};
+    std::vector<BlobPtr> pieces;
+    StoragePtr shared = common_storage(tensor);
+    auto* values = scratch.make<TensorNode>();
+    values->dtype = tensor.dtype;
+    values->shape.assign(tensor.shape.begin() + 1, tensor.shape.end());
+    for (const auto& [name, value] : tensor.parts) {
+        const TensorNode& part = value.tensor();
+        const TensorNode& first = tensor.parts.front().second.tensor();
+        const bool follows = shared && part.stride == first.stride && !part.stride.empty() &&
+                             part.offset == first.offset + offsets.back() * first.stride[0];
+        if (!follows) shared = nullptr;
+        offsets.push_back(offsets.back() + part.shape.at(0));
+        pieces.push_back(logical_blob(part));
+    }
+    values->shape[0] = offsets.back();
+    values->stride = shared ? tensor.parts.front().second.tensor().stride : contiguous_strides(values->shape);
+    values->offset = shared ? tensor.parts.front().second.tensor().offset : 0;
+    values->storage = shared ? shared : joined_storage(std::move(pieces));
+    const Value arguments = scratch.dict();
+    const auto count = static_cast<std::int64_t>(offsets.size());
+    for (const auto& [name, value] : std::initializer_list<std::pair<const char*, Value>>{
+             {"values", Value::of(values)},
+             {"offsets", index_tensor(scratch, offsets, {count})},
+             {"lengths", Value::null()},
+             {"_ragged_idx", Value::integer(1)},
+             {"_metadata_cache", scratch.dict()},
+             {"requires_grad", Value::boolean(tensor.requires_grad)}}) {
+        arguments.dict().entries.emplace_back(scratch.string(name), value);
+    }
+    return {"torch.nested._internal.nested_tensor._rebuild_njt", {arguments}};
 }
 
 Value TorchLowering::lower_tensor(Pool& scratch, const TensorNode& tensor) {
@@ -189,20 +329,26 @@ Value TorchLowering::lower_tensor(Pool& scratch, const TensorNode& tensor) {
         data.neg = tensor.neg;
         data.layout = tensor.layout;
         data.parts = tensor.parts;
+        if (const Value* coalesced = tensor.attribute("torch:is_coalesced"))
+            data.set_attribute("torch:is_coalesced", *coalesced);
         if (tensor.quantization) data.quantization = std::make_unique<Quantization>(*tensor.quantization);
+        const Value state = state_of(scratch, tensor);
         Call made{
-            tensor.dict.is_null() ? "torch._utils._rebuild_parameter" : "torch._utils._rebuild_parameter_with_state",
-            {call(scratch, tensor_call(scratch, data)), Value::boolean(tensor.requires_grad), hooks(scratch)}};
-        if (!tensor.dict.is_null()) made.args.push_back(tensor.dict);
+            state.is_null() ? "torch._utils._rebuild_parameter" : "torch._utils._rebuild_parameter_with_state",
+            {call(scratch, tensor_call(scratch, data)), Value::boolean(tensor.requires_grad), hooks(scratch, tensor)}};
+        if (!state.is_null()) made.args.push_back(state);
         return call(scratch, std::move(made));
     }
     Call inner = tensor_call(scratch, tensor);
-    const bool is_plain = tensor.type.empty() && tensor.dict.is_null();
+    const Value state = state_of(scratch, tensor);
+    const bool is_plain = tensor.type.empty() && state.is_null() && tensor.layout != "jagged";
     if (is_plain) return call(scratch, std::move(inner));
-    return call(scratch,
-                {"torch._tensor._rebuild_from_type_v2",
-                 {global(scratch, inner.callable), global(scratch, tensor.type.empty() ? "torch.Tensor" : tensor.type),
-                  scratch.tuple(std::move(inner.args)), tensor.dict.is_null() ? scratch.dict() : tensor.dict}});
+    const std::string type = !tensor.type.empty()        ? tensor.type
+                             : tensor.layout == "jagged" ? "torch.nested._internal.nested_tensor.NestedTensor"
+                                                         : "torch.Tensor";
+    return call(scratch, {"torch._tensor._rebuild_from_type_v2",
+                          {global(scratch, inner.callable), global(scratch, type), scratch.tuple(std::move(inner.args)),
+                           state.is_null() ? scratch.dict() : state}});
 }
 
 /// An object of a class that Python does not have: a dict that says what it was.

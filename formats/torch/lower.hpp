@@ -31,10 +31,12 @@ private:
     Value global(Pool& scratch, const std::string& name);
     Value call(Pool& scratch, Call call);
     Value integers(Pool& scratch, const std::vector<std::int64_t>& numbers);
-    Value hooks(Pool& scratch);
+    Value hooks(Pool& scratch, const TensorNode& tensor);
     Value storage_value(Pool& scratch, const StoragePtr& storage, DType dtype, bool untyped);
     Call view_call(Pool& scratch, const TensorNode& tensor);
     Call tensor_call(Pool& scratch, const TensorNode& tensor);
+    Call nested_call(Pool& scratch, const TensorNode& tensor);
+    Call jagged_call(Pool& scratch, const TensorNode& tensor);
     Value lower_tensor(Pool& scratch, const TensorNode& tensor);
     Value lower_object(Pool& scratch, const Node& node);
 

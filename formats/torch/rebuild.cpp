@@ -71,6 +71,21 @@ std::optional<std::vector<std::int64_t>> small_integers(const TensorNode& tensor
     return numbers;
 }
 
+/// Backward hooks are an empty OrderedDict in every file seen; others are kept, never called.
+void keep_hooks(TensorNode& node, const Value& hooks) {
+    const bool is_empty = hooks.is_null() || (hooks.is(Kind::kDict) && hooks.dict().entries.empty());
+    if (!is_empty) node.set_attribute("torch:hooks", hooks);
+}
+
+/// What hangs on a tensor: a dict of attributes, or a pair of one and a dict of slots.
+void set_state(TensorNode& node, Value state) {
+    if (state.is(Kind::kTuple) && state.sequence().items.size() == 2) {
+        node.set_attribute("torch:slots", state.sequence().items[1]);
+        state = state.sequence().items[0];
+    }
+    if (state.is(Kind::kDict) && !state.dict().entries.empty()) node.dict = state;
+}
+
 void check_count(const std::string& function, std::size_t count, std::size_t least, std::size_t most) {
     if (count < least || count > most)
         throw_damaged("{} has {} arguments, expected {} to {}", function, count, least, most);
@@ -91,6 +106,16 @@ void copy_tensor(const TensorNode& from, TensorNode& to) {
     if (from.quantization) to.quantization = std::make_unique<Quantization>(*from.quantization);
     to.parts = from.parts;
     to.dict = from.dict;
+}
+
+TensorNode* TorchRebuilder::make_tensor(Pool& pool) {
+    auto* node = pool.make<TensorNode>();
+    views_.push_back(node);
+    return node;
+}
+
+void TorchRebuilder::check_all_bounds() const {
+    for (const TensorNode* view : views_) view->check_bounds("(out of sight)");
 }
 
 StoragePtr TorchRebuilder::load_storage(const std::string& key, const std::string& class_name,
@@ -235,7 +260,7 @@ TensorNode* TorchRebuilder::rebuild_view(Pool& pool, const std::string& function
     const TensorNode& storage = tensor_of(args[0], "storage");
     const auto type = storage_type(storage.type);
     if (!type) throw_damaged("{}: its first argument is no storage", function);
-    auto* node = pool.make<TensorNode>();
+    auto* node = make_tensor(pool);
     node->dtype = type->dtype;
     if (v3) {
         const auto dtype = torch_dtype(global_name(args[6]));
@@ -247,6 +272,7 @@ TensorNode* TorchRebuilder::rebuild_view(Pool& pool, const std::string& function
     node->shape = integers(args[2], "size");
     node->stride = integers(args[3], "stride");
     if (args.size() > 4) node->requires_grad = boolean(args[4], "requires_grad");
+    if (args.size() > 5) keep_hooks(*node, args[5]);
     const std::size_t metadata = v3 ? 7 : 6;
     if (args.size() > metadata && args[metadata].is(Kind::kDict)) {
         const auto flag = [&](std::string_view name) {
@@ -260,12 +286,15 @@ TensorNode* TorchRebuilder::rebuild_view(Pool& pool, const std::string& function
 }
 
 TensorNode* TorchRebuilder::rebuild_parameter(Pool& pool, const std::vector<Value>& args) {
-    auto* node = pool.make<TensorNode>();
     if (!args[0].is(Kind::kTensor)) return nullptr;
+    auto* node = make_tensor(pool);
     copy_tensor(args[0].tensor(), *node);
     node->type = "torch.nn.parameter.Parameter";
     node->requires_grad = boolean(args[1], "requires_grad");
-    if (args.size() == 4 && args[3].is(Kind::kDict)) node->dict = args[3];
+    if (const Value* coalesced = args[0].node()->attribute("torch:is_coalesced"))
+        node->set_attribute("torch:is_coalesced", *coalesced);
+    keep_hooks(*node, args[2]);
+    if (args.size() == 4) set_state(*node, args[3]);
     return node;
 }
 
@@ -276,9 +305,8 @@ TensorNode* TorchRebuilder::rebuild_from_type(Pool& pool, const std::vector<Valu
     TensorNode* node = rebuild(pool, function, args[2]);
     if (node == nullptr) return nullptr;
     if (type != "torch.Tensor") node->type = type;
-    Value state = args[3];
-    if (state.is(Kind::kTuple) && !state.sequence().items.empty()) state = state.sequence().items[0];  // (dict, slots)
-    if (state.is(Kind::kDict) && !state.dict().entries.empty() && node->layout != "jagged") node->dict = state;
+    if (node->layout == "jagged") return node;  // its state repeats what its parts say
+    set_state(*node, args[3]);
     return node;
 }
 
@@ -286,7 +314,7 @@ TensorNode* TorchRebuilder::rebuild_quantized(Pool& pool, const std::vector<Valu
     const TensorNode& storage = tensor_of(args[0], "storage");
     const auto type = storage_type(storage.type);
     if (!type || !args[4].is(Kind::kTuple)) throw_damaged("a quantized tensor without storage or parameters");
-    auto* node = pool.make<TensorNode>();
+    auto* node = make_tensor(pool);
     node->dtype = type->dtype;
     node->storage = storage.storage;
     node->offset = integer(args[1], "storage offset");
@@ -338,6 +366,7 @@ TensorNode* TorchRebuilder::rebuild_sparse(Pool& pool, const std::vector<Value>&
         node->parts = {{"indices", data[0]}, {"values", data[1]}};
         node->dtype = tensor_of(data[1], "values").dtype;
         node->shape = integers(data[2], "size");
+        if (data.size() > 3) node->set_attribute("torch:is_coalesced", data[3]);
         if (const auto numbers = small_integers(indices);
             numbers && indices.shape.size() == 2 && indices.shape[1] > 0) {
             for (std::size_t i = 0; i < numbers->size(); ++i) {
@@ -380,6 +409,7 @@ TensorNode* TorchRebuilder::rebuild_nested(Pool& pool, const std::vector<Value>&
     const auto stride_numbers = small_integers(tensor_of(args[2], "strides"));
     const auto offsets = small_integers(tensor_of(args[3], "offsets"));
     if (!size_numbers || !stride_numbers || !offsets || sizes.shape.size() != 2) return nullptr;
+    buffer.check_bounds("buffer");
     const auto count = static_cast<std::size_t>(sizes.shape[0]);
     const auto rank = static_cast<std::size_t>(sizes.shape[1]);
     if (size_numbers->size() != stride_numbers->size() || offsets->size() != count)
@@ -390,13 +420,14 @@ TensorNode* TorchRebuilder::rebuild_nested(Pool& pool, const std::vector<Value>&
     node->shape.assign(rank + 1, -1);
     node->shape[0] = static_cast<std::int64_t>(count);
     for (std::size_t i = 0; i < count; ++i) {
-        auto* part = pool.make<TensorNode>();
+        auto* part = make_tensor(pool);
         copy_tensor(buffer, *part);
         part->shape.assign(size_numbers->begin() + static_cast<std::ptrdiff_t>(i * rank),
                            size_numbers->begin() + static_cast<std::ptrdiff_t>((i + 1) * rank));
         part->stride.assign(stride_numbers->begin() + static_cast<std::ptrdiff_t>(i * rank),
                             stride_numbers->begin() + static_cast<std::ptrdiff_t>((i + 1) * rank));
-        part->offset = buffer.offset + (*offsets)[i];
+        if (__builtin_add_overflow(buffer.offset, (*offsets)[i], &part->offset))
+            throw_damaged("a nested tensor's offset {} overflows", (*offsets)[i]);
         for (std::size_t k = 0; k < rank; ++k) {
             auto& whole = node->shape[k + 1];
             whole = i == 0 || whole == part->shape[k] ? part->shape[k] : -1;
@@ -408,6 +439,10 @@ TensorNode* TorchRebuilder::rebuild_nested(Pool& pool, const std::vector<Value>&
 
 TensorNode* TorchRebuilder::rebuild_jagged(Pool& pool, const std::vector<Value>& args) {
     if (args.size() != 1 || !args[0].is(Kind::kDict)) return nullptr;
+    // What is ragged in another dimension, or has holes, has no equal among the fields: it stays an inert call.
+    const Value* lengths = args[0].dict().find("lengths");
+    const Value* ragged = args[0].dict().find("_ragged_idx");
+    if ((lengths != nullptr && !lengths->is_null()) || (ragged != nullptr && ragged->as_int64() != 1)) return nullptr;
     const Value* values = args[0].dict().find("values");
     if (values == nullptr) values = args[0].dict().find("_values");
     const Value* offsets_value = args[0].dict().find("offsets");
@@ -417,7 +452,8 @@ TensorNode* TorchRebuilder::rebuild_jagged(Pool& pool, const std::vector<Value>&
         return nullptr;
     const TensorNode& flat = values->tensor();
     const auto offsets = small_integers(offsets_value->tensor());
-    if (!offsets || offsets->empty() || flat.shape.empty()) return nullptr;
+    if (!offsets || offsets->empty() || flat.shape.empty() || !flat.layout.empty()) return nullptr;
+    flat.check_bounds("values");
     auto* node = pool.make<TensorNode>();
     node->layout = "jagged";
     node->dtype = flat.dtype;
@@ -425,13 +461,16 @@ TensorNode* TorchRebuilder::rebuild_jagged(Pool& pool, const std::vector<Value>&
     node->shape.insert(node->shape.begin(), static_cast<std::int64_t>(offsets->size() - 1));
     node->shape[1] = -1;
     for (std::size_t i = 0; i + 1 < offsets->size(); ++i) {
-        auto* part = pool.make<TensorNode>();
+        auto* part = make_tensor(pool);
         copy_tensor(flat, *part);
         part->dict = {};
         if ((*offsets)[i] < 0 || (*offsets)[i + 1] < (*offsets)[i] || (*offsets)[i + 1] > flat.shape[0])
             throw_damaged("a jagged tensor's offsets do not rise");
         part->shape[0] = (*offsets)[i + 1] - (*offsets)[i];
-        part->offset += (*offsets)[i] * flat.stride[0];
+        std::int64_t rows = 0;
+        if (__builtin_mul_overflow((*offsets)[i], flat.stride[0], &rows) ||
+            __builtin_add_overflow(flat.offset, rows, &part->offset))
+            throw_damaged("a jagged tensor's offset {} overflows", (*offsets)[i]);
         node->parts.emplace_back(std::to_string(i), Value::of(part));
     }
     return node;

@@ -6,6 +6,7 @@
 #include <string>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "formats/shared/pickle/pickle.hpp"
 #include "formats/torch/archive.hpp"
@@ -22,6 +23,9 @@ public:
     Node* construct(Pool& pool, std::unique_ptr<Recipe>& recipe) override;
     /// Whether the pickle named the storage with this key.
     bool knows_storage(std::string_view key) const { return storages_.count(std::string(key)) != 0; }
+    /// Checks every tensor that was made, also those that no path leads to (inside of another's recipe). Throws Error
+    /// (kDamaged).
+    void check_all_bounds() const;
 
 private:
     struct Loaded {
@@ -29,6 +33,7 @@ private:
         std::string first_class;
         bool byte_like = false;
     };
+    TensorNode* make_tensor(Pool& pool);
     StoragePtr load_storage(const std::string& key, const std::string& class_name, const std::string& location,
                             std::uint64_t size_bytes, unsigned swap_width, bool byte_like);
     TensorNode* rebuild(Pool& pool, const std::string& function, const Value& args);
@@ -43,6 +48,7 @@ private:
 
     const TorchArchive& archive_;
     const Context& context_;
+    std::vector<const TensorNode*> views_;
     std::unordered_map<std::string, Loaded> storages_;
     std::map<std::pair<std::string, std::string>, Value> storage_values_;  // by key and class
 };

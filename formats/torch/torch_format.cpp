@@ -205,6 +205,7 @@ public:
             document.set_attribute("torch:pickle_protocol", Value::integer(std::max(facts.protocol, 2)));
         point_out_leftovers(archive, rebuilder, context);
         settle(document, context);
+        rebuilder.check_all_bounds();
         return document;
     }
 
