@@ -1,0 +1,201 @@
+// HDF5 files for reading: objects, links, attributes, and data as blobs. No libhdf5 beneath.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "formats/shared/h5/datatype.hpp"
+#include "libckpt/blob.hpp"
+#include "libckpt/context.hpp"
+#include "libckpt/error.hpp"
+
+namespace ckpt::h5 {
+
+class Image;
+class GlobalHeap;
+class H5File;
+struct ObjectHeader;
+
+/// The shape of a dataset or an attribute.
+struct Dataspace {
+    enum class Kind : std::uint8_t { kNull, kScalar, kSimple } kind = Kind::kScalar;
+    std::vector<std::uint64_t> dims;
+    std::vector<std::uint64_t> max_dims;  ///< as many as dims; kUnlimited where a dimension may grow for ever
+    std::uint64_t element_count = 1;      ///< 0 for null, 1 for scalar; below 2^63
+
+    static constexpr std::uint64_t kUnlimited = ~std::uint64_t{0};
+};
+
+struct Link {
+    enum class Kind : std::uint8_t { kHard, kSoft, kExternal, kUser } kind = Kind::kHard;
+    std::string name;                            ///< any bytes but NUL and '/'; not empty, not "."
+    std::uint64_t address = 0;                   ///< kHard: the object's
+    std::string target;                          ///< kSoft: path; kExternal: path inside `file`; kUser: its bytes
+    std::string file;                            ///< kExternal: never opened here
+    std::uint8_t user_type = 0;                  ///< kUser: 65 to 255
+    std::optional<std::int64_t> creation_order;  ///< where the group keeps it
+};
+
+struct LinkList {
+    /// By creation order where the group tracks it, else by name bytes.
+    std::vector<Link> links;
+    bool in_creation_order = false;
+    /// Links that were left out because their name is none (empty, ".", with a slash, used twice).
+    std::vector<Error> errors;
+};
+
+struct Attribute {
+    std::string name;
+    DatatypePtr type;
+    Dataspace space;
+    std::string bytes;  ///< elements row-major, as the file has them
+    std::optional<std::uint32_t> creation_order;
+};
+
+struct AttributeList {
+    /// By creation order where the object tracks it, else by name bytes.
+    std::vector<Attribute> attributes;
+    /// One per attribute that could not be read; the others are there.
+    std::vector<Error> errors;
+};
+
+struct Filter {
+    std::uint16_t id = 0;
+    std::string name;  ///< ours for ids that are known ("gzip", "shuffle", ...), else the file's
+    bool is_optional = false;
+    std::vector<std::uint32_t> parameters;
+};
+
+enum class LayoutClass : std::uint8_t { kCompact, kContiguous, kChunked, kVirtual };
+enum class ChunkIndex : std::uint8_t { kBtree1, kSingle, kImplicit, kFixedArray, kExtensibleArray, kBtree2 };
+enum class FillState : std::uint8_t { kDefault, kUndefined, kValue };
+
+/// Where and how elements are stored. The part behind the blank line is for the engine.
+struct Layout {
+    LayoutClass cls = LayoutClass::kContiguous;
+    bool is_external = false;            ///< data lie in other files, which are never opened
+    std::vector<std::uint64_t> chunk;    ///< kChunked: dimensions of a chunk, in elements
+    std::uint64_t chunk_size_bytes = 0;  ///< kChunked: of one chunk, decoded
+    ChunkIndex index = ChunkIndex::kBtree1;
+
+    std::uint8_t version = 3;
+    std::uint64_t address = 0;
+    std::uint64_t stored_size_bytes = 0;  ///< kContiguous: what the message says; kSingle: of the chunk
+    std::uint32_t filter_mask = 0;        ///< kSingle
+    bool keeps_edges_raw = false;         ///< chunks that stick out were not filtered
+    bool single_is_filtered = false;      ///< kSingle
+    std::string compact;                  ///< kCompact: the elements
+};
+
+/// A dataset without its elements.
+struct Dataset {
+    DatatypePtr type;
+    bool type_is_committed = false;
+    Dataspace space;
+    Layout layout;
+    std::vector<Filter> filters;  ///< in pipeline order
+    FillState fill_state = FillState::kDefault;
+    std::string fill;  ///< one element, or empty for zeros
+    /// elements x element size; below 2^63. The elements may be nowhere: a fill value is enough for any size.
+    std::uint64_t size_bytes = 0;
+};
+
+/// A stored chunk.
+struct Chunk {
+    std::vector<std::uint64_t> offset;  ///< of its first element, per dimension
+    std::uint64_t address = 0;
+    std::uint64_t stored_bytes = 0;
+    std::uint32_t filter_mask = 0;  ///< bit i: filter i was skipped
+};
+
+enum class ObjectKind : std::uint8_t { kGroup, kDataset, kNamedDatatype };
+
+/// One object of a file: its header is read, everything else when it is asked for. Thread-safe; keeps the file open.
+/// Members throw Error (kDamaged, kUnsupported) with messages that say which structure at which address is wrong; the
+/// caller, who knows the object's path, adds it.
+class Object {
+public:
+    Object(std::shared_ptr<const H5File> file, std::uint64_t address);
+    ~Object();
+
+    /// Identity: links with one address are the same object.
+    std::uint64_t address() const noexcept { return address_; }
+    ObjectKind kind() const noexcept { return kind_; }
+    /// Hard links to this object, as its header says; not to be trusted.
+    std::uint32_t reference_count() const noexcept;
+
+    /// Of a group. Read anew at each call.
+    LinkList links() const;
+    /// Never throws for a single damaged attribute. Read anew at each call.
+    AttributeList attributes() const;
+    /// Of a dataset: type, shape, layout, filters.
+    Dataset dataset() const;
+    /// Of a named datatype.
+    DatatypePtr named_datatype() const;
+
+private:
+    std::shared_ptr<const H5File> file_;
+    std::uint64_t address_;
+    ObjectKind kind_ = ObjectKind::kGroup;
+    std::unique_ptr<const ObjectHeader> header_;
+};
+
+/// A variable-length element: `bytes` holds `count` base elements (text: `count` bytes).
+struct HeapValue {
+    std::uint32_t count = 0;
+    std::string bytes;
+};
+
+/// Elements of reference types.
+struct Reference {
+    enum class Kind : std::uint8_t { kNull, kObject, kRegion, kAttribute, kOtherFile } kind = Kind::kNull;
+    std::uint64_t address = 0;  ///< of the object's header; nothing says that there is one
+};
+
+/// An open HDF5 file. Opening reads the superblock and the root's links. Thread-safe.
+class H5File : public std::enable_shared_from_this<H5File> {
+public:
+    /// `whole` is the file from its first byte, user block included. Throws Error (kNotCheckpoint) without a
+    /// signature, (kDamaged) when superblock or root cannot be read or the file is shorter than it says. Warns
+    /// when the writer did not close the file and when bytes follow its end.
+    static std::shared_ptr<const H5File> open(BlobPtr whole, const Context& context);
+    ~H5File();
+
+    std::uint64_t root_address() const noexcept;
+    unsigned superblock_version() const noexcept;
+    std::uint64_t user_block_bytes() const noexcept;
+
+    /// Reads the header at an address. Throws Error (kDamaged) if there is none.
+    std::shared_ptr<const Object> object(std::uint64_t address) const;
+    /// Address of the object that a path names from a group on ('/' first: from the root). Follows soft links, 16 at
+    /// most, never external ones; nullopt where there is nothing. Throws Error if a group on the way is damaged.
+    std::optional<std::uint64_t> resolve(std::uint64_t group_address, std::string_view path) const;
+
+    /// All elements of a dataset, row-major, in the file's byte order (variable-length ones as their 16-byte
+    /// references). Contiguous data have a `file_range`; chunks are decoded when they are read, through a cache bounded
+    /// in bytes; what was never written reads as the fill value. The index of the chunks is read at the first `read`.
+    /// Throws Error (kUnsupported) naming the filter or layout that is not read, (kRefused) for chunks over 512 MiB.
+    BlobPtr data(const Dataset& dataset) const;
+    /// The chunks that are stored.
+    std::vector<Chunk> chunks(const Dataset& dataset) const;
+
+    /// Follows an element of a variable-length type into the global heap. Throws Error (kDamaged).
+    HeapValue heap_value(const Datatype& type, std::string_view element) const;
+    /// Decodes an element of a reference type. Addresses are not followed.
+    Reference reference(const Datatype& type, std::string_view element) const;
+
+    const Image& image() const noexcept { return *image_; }
+    const std::shared_ptr<const Image>& shared_image() const noexcept { return image_; }
+
+private:
+    explicit H5File(std::shared_ptr<const Image> image);
+    std::shared_ptr<const Image> image_;
+    std::unique_ptr<GlobalHeap> global_heap_;
+};
+
+}  // namespace ckpt::h5
