@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 #include <vector>
 
 #include "libckpt/error.hpp"
@@ -76,7 +77,10 @@ public:
     }
 
 private:
-    static constexpr std::uint64_t kSpanBytes = std::uint64_t{4} << 20;
+    static constexpr std::uint64_t kSpanBytes = std::uint64_t{8} << 20;  // most that one read takes in
+    static constexpr std::uint64_t kSmallSpanBytes = std::uint64_t{64}
+                                                     << 10;  // a span this small is read whatever is in it
+    static constexpr std::uint64_t kDense = 4;               // span per element up to which one read serves
 
     /// Elements [first, first + count) in row-major order.
     void gather(std::uint64_t first, std::uint64_t count, std::span<std::byte> out) const {
@@ -99,67 +103,106 @@ private:
             index[i] = rest % axes_[i].size;
             rest /= axes_[i].size;
         }
-        // Grow the box from the innermost dimension outwards while it starts aligned, fits the rest, and its span stays
-        // small.
+        // Grow the box from the innermost dimension outwards while whole dimensions fit the rest.
         std::size_t axis = rank - 1;
-        std::uint64_t inner_count = 1;  // elements of the box below `axis`
-        std::uint64_t inner_span = 1;   // elements of the storage that it spans
+        std::uint64_t inner_count = 1;
         while (true) {
-            const std::uint64_t inside = axes_[axis].size - index[axis];
-            const std::uint64_t wanted = std::min(inside, std::max<std::uint64_t>(count / inner_count, 1));
-            std::uint64_t steps = wanted;
-            const std::uint64_t limit = kSpanBytes / width_;
-            if (axes_[axis].stride != 0) {
-                steps = inner_span > limit
-                            ? 1
-                            : std::min(steps, (limit - std::min(inner_span, limit)) / axes_[axis].stride + 1);
-            }
-            steps = std::max<std::uint64_t>(steps, 1);
+            const std::uint64_t steps =
+                std::min(axes_[axis].size - index[axis], std::max<std::uint64_t>(count / inner_count, 1));
             const bool whole = index[axis] == 0 && steps == axes_[axis].size;
             if (!whole || axis == 0 || inner_count * steps >= count) {
-                copy_box(axis, steps, inner_span + (steps - 1) * axes_[axis].stride, index, out);
+                copy_box(axis, steps, index, out);
                 return inner_count * steps;
             }
             inner_count *= steps;
-            inner_span += (steps - 1) * axes_[axis].stride;
             --axis;
         }
     }
 
     /// Copies `steps` along `axis` and everything below it, beginning at `index`.
-    void copy_box(std::size_t axis, std::uint64_t steps, std::uint64_t span, const std::vector<std::uint64_t>& index,
+    void copy_box(std::size_t axis, std::uint64_t steps, const std::vector<std::uint64_t>& index,
                   std::span<std::byte> out) const {
         std::uint64_t start = offset_;
         for (std::size_t i = 0; i < axes_.size(); ++i) start += index[i] * axes_[i].stride;
-        std::uint64_t elements = steps;
-        for (std::size_t i = axis + 1; i < axes_.size(); ++i) elements *= axes_[i].size;
+        std::uint64_t elements = 1;
+        std::uint64_t span = 1;  // of the storage, from the first to the last element of the box
+        for (std::size_t i = axis; i < axes_.size(); ++i) {
+            const std::uint64_t size = i == axis ? steps : axes_[i].size;
+            elements *= size;
+            span += (size - 1) * axes_[i].stride;
+        }
         const auto target = out.first(static_cast<std::size_t>(elements * width_));
         const std::size_t inner = axes_.size() - 1;
-        if (axis == inner && (axes_[inner].stride == 1 || steps == 1)) {
+        if (elements == 1 || (axis == inner && axes_[inner].stride == 1)) {
             storage_->read(start * width_, target);
-        } else {
-            thread_local std::vector<std::byte> buffer;
-            buffer.resize(static_cast<std::size_t>(span * width_));
-            storage_->read(start * width_, buffer);
+        } else if (span * width_ <= kSmallSpanBytes || (span <= kDense * elements && span * width_ <= kSpanBytes)) {
+            const auto buffer = std::make_unique_for_overwrite<std::byte[]>(static_cast<std::size_t>(span * width_));
+            storage_->read(start * width_, {buffer.get(), static_cast<std::size_t>(span * width_)});
             switch (width_) {
                 case 1:
-                    scatter<std::uint8_t>(axis, steps, buffer.data(), target.data());
+                    scatter<std::uint8_t>(axis, steps, buffer.get(), target.data());
                     break;
                 case 2:
-                    scatter<std::uint16_t>(axis, steps, buffer.data(), target.data());
+                    scatter<std::uint16_t>(axis, steps, buffer.get(), target.data());
                     break;
                 case 4:
-                    scatter<std::uint32_t>(axis, steps, buffer.data(), target.data());
+                    scatter<std::uint32_t>(axis, steps, buffer.get(), target.data());
                     break;
                 case 8:
-                    scatter<std::uint64_t>(axis, steps, buffer.data(), target.data());
+                    scatter<std::uint64_t>(axis, steps, buffer.get(), target.data());
                     break;
                 default:
-                    scatter<Wide>(axis, steps, buffer.data(), target.data());
+                    scatter<Wide>(axis, steps, buffer.get(), target.data());
                     break;
             }
+        } else {
+            copy_runs(axis, steps, start, target);
         }
         if (neg_ || conj_) apply_signs(target);
+    }
+
+    /// A box that lies thinly over the storage (some rows of a large column-major matrix): only its runs along the
+    /// dimension with the smallest stride are read.
+    void copy_runs(std::size_t axis, std::uint64_t steps, std::uint64_t start, std::span<std::byte> target) const {
+        const auto size_of = [&](std::size_t i) { return i == axis ? steps : axes_[i].size; };
+        std::size_t fast = axis;
+        std::uint64_t runs = 1;
+        for (std::size_t i = axis; i < axes_.size(); ++i) {
+            if (axes_[i].stride < axes_[fast].stride) fast = i;
+            runs *= size_of(i);
+        }
+        runs /= size_of(fast);
+        std::vector<std::uint64_t> target_step(axes_.size(), 1);  // in elements of the box
+        for (std::size_t i = axes_.size() - 1; i-- > axis;) target_step[i] = target_step[i + 1] * size_of(i + 1);
+        const std::uint64_t length = size_of(fast);
+        const std::uint64_t step = axes_[fast].stride;
+        // Elements of a run that lie far apart are read in groups, so that a buffer never exceeds the span limit.
+        const std::uint64_t group =
+            step == 0 ? 1 : std::max<std::uint64_t>(1, step > kDense * 8 ? 1 : kSpanBytes / (step * width_));
+        const auto buffer = std::make_unique_for_overwrite<std::byte[]>(
+            static_cast<std::size_t>((std::min(group, length) * std::max<std::uint64_t>(step, 1)) * width_));
+        for (std::uint64_t run = 0; run < runs; ++run) {
+            std::uint64_t from = start;
+            std::uint64_t to = 0;
+            std::uint64_t rest = run;
+            for (std::size_t i = axes_.size(); i-- > axis;) {
+                if (i == fast) continue;
+                from += rest % size_of(i) * axes_[i].stride;
+                to += rest % size_of(i) * target_step[i];
+                rest /= size_of(i);
+            }
+            for (std::uint64_t done = 0; done < length; done += group) {
+                const std::uint64_t count = std::min(group, length - done);
+                if (step != 0 || done == 0) {
+                    storage_->read((from + done * step) * width_,
+                                   {buffer.get(), static_cast<std::size_t>(((count - 1) * step + 1) * width_)});
+                }
+                for (std::uint64_t i = 0; i < count; ++i) {
+                    std::memcpy(target.data() + (to + (done + i) * target_step[fast]) * width_,
+                                buffer.get() + i * step * width_, width_);
+                }
+            }
+        }
     }
 
     struct Wide {
@@ -238,7 +281,7 @@ private:
     bool complex_ = false;
 };
 
-constexpr std::size_t kDigestPieceBytes = std::size_t{1} << 20;
+constexpr std::size_t kDigestPieceBytes = std::size_t{4} << 20;
 
 /// Feeds a blob to `update` in pieces.
 template <typename Update>

@@ -269,10 +269,11 @@ private:
         const bool want_crc = extents_[job.first].want_crc32;
         if (want_crc || !copy_in_kernel(blob, job, target)) {
             thread_local std::vector<std::byte> buffer;
-            // Half-megabyte steps keep the bytes in the cache between reading, checksum and writing.
-            constexpr std::uint64_t kStepBytes = std::uint64_t{512} << 10;
+            // Half-megabyte steps keep a file's bytes in the cache between reading, checksum and writing; blobs that
+            // compute want it all at once.
+            const std::uint64_t step_bytes = blob.file_range() ? std::uint64_t{512} << 10 : kPieceBytes;
             for (std::uint64_t done = 0; done < job.piece_size && !workers_.stopped();) {
-                buffer.resize(static_cast<std::size_t>(std::min(kStepBytes, job.piece_size - done)));
+                buffer.resize(static_cast<std::size_t>(std::min(step_bytes, job.piece_size - done)));
                 blob.read(job.piece_offset + done, buffer);
                 if (want_crc) job.crc = crc32(job.crc, buffer);
                 write_at(descriptor_, buffer, target + done, *context_.io);

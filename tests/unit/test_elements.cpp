@@ -29,7 +29,7 @@ std::string naive(const TensorNode& tensor, const std::string& bytes) {
 }  // namespace
 
 TEST_CASE("any view gives its elements in row-major order, from any range") {
-    std::mt19937_64 random(GENERATE(range(1, 40)));
+    std::mt19937_64 random(GENERATE(range(1, 60)));
     static constexpr DType kTypes[] = {DType::kUInt8, DType::kInt16, DType::kFloat32, DType::kInt64,
                                        DType::kComplex128};
     TensorNode tensor;
@@ -37,7 +37,7 @@ TEST_CASE("any view gives its elements in row-major order, from any range") {
     std::uint64_t last = 0;
     tensor.offset = static_cast<std::int64_t>(random() % 7);
     for (std::size_t rank = random() % 5; rank > 0; --rank) {
-        tensor.shape.push_back(static_cast<std::int64_t>(1 + random() % 40));
+        tensor.shape.push_back(static_cast<std::int64_t>(1 + random() % (rank > 2 ? 9 : 40)));
         tensor.stride.push_back(static_cast<std::int64_t>(random() % 60));
         last += static_cast<std::uint64_t>((tensor.shape.back() - 1) * tensor.stride.back());
     }

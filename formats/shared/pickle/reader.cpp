@@ -215,7 +215,8 @@ private:
         if (const auto plain = plain_value(*recipe)) {
             Node& node = *plain->node();
             if (node.kind != Kind::kDict) {
-                node.recipe = std::move(recipe);  // provenance: the very text and list that the bytes or set were made from
+                node.recipe =
+                    std::move(recipe);  // provenance: the very text and list that the bytes or set were made from
             } else if (facts_.protocol >= 4 && !node.recipe) {
                 recipe->args = {};  // the names of a global are values of their own from protocol 4 on
                 node.recipe = std::move(recipe);

@@ -339,8 +339,7 @@ private:
             memo_put(&node);
             return later(Task::Kind::kDict, &node);
         }
-        if (node.recipe && !node.recipe->args.is_null())
-            return save_recipe(value);
+        if (node.recipe && !node.recipe->args.is_null()) return save_recipe(value);
         if (node.type == "collections.OrderedDict") {
             if (node.recipe && !node.recipe->state.is_null()) {
                 later_emit("b");

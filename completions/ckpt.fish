@@ -1,0 +1,54 @@
+# fish completion for ckpt
+complete -c ckpt -n __fish_use_subcommand -f -a ls -d 'list the checkpoints of a folder'
+complete -c ckpt -n __fish_use_subcommand -f -a last -d 'print the path of the newest checkpoint of a folder'
+complete -c ckpt -n __fish_use_subcommand -f -a path -d 'print the path for an index, or of the next save'
+complete -c ckpt -n __fish_use_subcommand -f -a inspect -d 'show what is in a checkpoint'
+complete -c ckpt -n __fish_use_subcommand -f -a convert -d 'convert a checkpoint to another layout'
+complete -c ckpt -n __fish_use_subcommand -f -a extract -d 'take a part of a checkpoint'
+complete -c ckpt -n __fish_use_subcommand -f -a formats -d 'list the layouts'
+complete -c ckpt -n '__fish_seen_subcommand_from ls' -l by
+complete -c ckpt -n '__fish_seen_subcommand_from ls' -l pattern
+complete -c ckpt -n '__fish_seen_subcommand_from ls' -l indices
+complete -c ckpt -n '__fish_seen_subcommand_from ls' -l json
+complete -c ckpt -n '__fish_seen_subcommand_from ls' -l null
+complete -c ckpt -n '__fish_seen_subcommand_from ls' -l long
+complete -c ckpt -n '__fish_seen_subcommand_from ls' -l recursive
+complete -c ckpt -n '__fish_seen_subcommand_from last' -l prior-to
+complete -c ckpt -n '__fish_seen_subcommand_from last' -l up-to
+complete -c ckpt -n '__fish_seen_subcommand_from last' -l at
+complete -c ckpt -n '__fish_seen_subcommand_from last' -l by
+complete -c ckpt -n '__fish_seen_subcommand_from last' -l pattern
+complete -c ckpt -n '__fish_seen_subcommand_from last' -l index
+complete -c ckpt -n '__fish_seen_subcommand_from last' -l next
+complete -c ckpt -n '__fish_seen_subcommand_from last' -l json
+complete -c ckpt -n '__fish_seen_subcommand_from path' -l next
+complete -c ckpt -n '__fish_seen_subcommand_from path' -l by
+complete -c ckpt -n '__fish_seen_subcommand_from path' -l pattern
+complete -c ckpt -n '__fish_seen_subcommand_from inspect' -l from
+complete -c ckpt -n '__fish_seen_subcommand_from inspect' -l depth
+complete -c ckpt -n '__fish_seen_subcommand_from inspect' -l tensors
+complete -c ckpt -n '__fish_seen_subcommand_from inspect' -l json
+complete -c ckpt -n '__fish_seen_subcommand_from inspect' -l digest
+complete -c ckpt -n '__fish_seen_subcommand_from convert' -l from
+complete -c ckpt -n '__fish_seen_subcommand_from convert' -l to
+complete -c ckpt -n '__fish_seen_subcommand_from convert' -l compress
+complete -c ckpt -n '__fish_seen_subcommand_from convert' -l overwrite
+complete -c ckpt -n '__fish_seen_subcommand_from convert' -l allow-loss
+complete -c ckpt -n '__fish_seen_subcommand_from extract' -l output
+complete -c ckpt -n '__fish_seen_subcommand_from extract' -l from
+complete -c ckpt -n '__fish_seen_subcommand_from extract' -l model-only
+complete -c ckpt -n '__fish_seen_subcommand_from extract' -l role
+complete -c ckpt -n '__fish_seen_subcommand_from extract' -l select
+complete -c ckpt -n '__fish_seen_subcommand_from extract' -l drop
+complete -c ckpt -n '__fish_seen_subcommand_from extract' -l rest
+complete -c ckpt -n '__fish_seen_subcommand_from extract' -l to
+complete -c ckpt -n '__fish_seen_subcommand_from extract' -l compress
+complete -c ckpt -n '__fish_seen_subcommand_from extract' -l overwrite
+complete -c ckpt -n '__fish_seen_subcommand_from extract' -l allow-loss
+complete -c ckpt -n '__fish_seen_subcommand_from formats' -l json
+complete -c ckpt -l quiet
+complete -c ckpt -l verbose
+complete -c ckpt -l progress
+complete -c ckpt -l no-progress
+complete -c ckpt -l threads
+complete -c ckpt -l help

@@ -1,0 +1,1 @@
+ckpt convert $DATA/run/epoch-40.pt copy.pt && cmp $DATA/run/epoch-40.pt copy.pt

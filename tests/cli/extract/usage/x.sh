@@ -1,0 +1,1 @@
+ckpt extract $DATA/run/epoch-40.pt -o m.pt

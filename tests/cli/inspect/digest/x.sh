@@ -1,0 +1,1 @@
+ckpt inspect $DATA/run/epoch-10.pt --json --digest | grep -c xxh3_128

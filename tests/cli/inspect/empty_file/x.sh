@@ -1,0 +1,1 @@
+: > x.pt && ckpt inspect x.pt

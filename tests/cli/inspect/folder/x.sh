@@ -1,0 +1,1 @@
+mkdir x.pt && touch x.pt/readme && ckpt inspect x.pt

@@ -1,0 +1,1 @@
+ckpt inspect $DATA/run/epoch-10.pt --json --digest=sha256 | sed "s#$DATA#DATA#"

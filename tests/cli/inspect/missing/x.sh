@@ -1,0 +1,1 @@
+ckpt inspect nothing.pt

@@ -1,0 +1,1 @@
+printf P > x.pt && ckpt inspect x.pt

@@ -1,0 +1,1 @@
+ckpt inspect --tensors $DATA/run/epoch-40.pt

@@ -1,0 +1,1 @@
+ckpt inspect $DATA/run/epoch-40.pt | sed "s#$DATA#DATA#"

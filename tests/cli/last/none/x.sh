@@ -1,0 +1,1 @@
+mkdir run && touch run/epoch-5.pt && ckpt last run --prior-to 5

@@ -1,0 +1,1 @@
+mkdir run && touch run/er_seq-cifar10_None_500_50_20260520-221332_1a2b3c4d_4.pt run/er_seq-cifar10_None_500_50_20260520-221332_1a2b3c4d_10.pt run/er_seq-cifar10_None_500_50_20260520-221332_1a2b3c4d_last.pt && ckpt last run --by task

@@ -1,0 +1,1 @@
+mkdir empty && ckpt ls empty
