@@ -1,1 +1,1 @@
-ckpt extract $DATA/run/epoch-40.pt --select nothing/here -o m.pt; code=$?; ls; exit $code
+cp $DATA/run/epoch-40.pt a.pt && ckpt extract a.pt --select nothing/here -o m.pt; code=$?; ls; exit $code

@@ -1,0 +1,332 @@
+// Tagging and restoring; neither recurses, so depth and cycles are harmless.
+#include "formats/torch/tagged.hpp"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+
+namespace ckpt {
+namespace {
+
+constexpr std::string_view kType = "__type__";
+constexpr std::string_view kKind = "__kind__";
+constexpr std::string_view kHow = "__how__";
+constexpr std::string_view kCallable = "__callable__";
+constexpr std::string_view kArgs = "__args__";
+constexpr std::string_view kKwargs = "__kwargs__";
+constexpr std::string_view kState = "__state__";
+constexpr std::string_view kItems = "__items__";
+constexpr std::string_view kEntries = "__entries__";
+constexpr std::string_view kValue = "__value__";
+constexpr std::array kReserved = {kType,  kKind,  kHow,   kCallable, kArgs,
+                                  kKwargs, kState, kItems, kEntries,  kValue};
+
+using Entries = std::vector<std::pair<Value, Value>>;
+
+bool is_text_key(const Value& key, std::string_view text) {
+    return key.is(Kind::kString) && key.as_string() == text;
+}
+
+/// Entries that can stand beside the tags: text keys, none of which is a tag's name.
+bool can_stand_beside_tags(const Entries& entries) {
+    return std::all_of(entries.begin(), entries.end(), [](const auto& entry) {
+        return entry.first.is(Kind::kString) &&
+               std::find(kReserved.begin(), kReserved.end(), entry.first.as_string()) == kReserved.end();
+    });
+}
+
+bool is_empty(const Value& value) {
+    return value.is_null() || (value.is(Kind::kTuple) && value.sequence().items.empty()) ||
+           (value.is(Kind::kDict) && value.type().empty() && value.dict().entries.empty());
+}
+
+class Tagger {
+public:
+    Tagger(Pool& scratch, const Value& value) : scratch_(scratch), value_(value), tagged_(scratch.dict()) {}
+
+    Value run() {
+        const Node& node = *value_.node();
+        const bool is_global = node.recipe && node.recipe->how == Recipe::How::kGlobal;
+        add(kType, scratch_.string(node.type));
+        add(kKind, scratch_.string(std::string(is_global ? "global" : kind_name(value_.kind()))));
+        if (is_global) {
+            add(kCallable, scratch_.string(node.recipe->callable));
+            return tagged_;
+        }
+        if (node.recipe) add_recipe(*node.recipe, node.type);
+        switch (value_.kind()) {
+            case Kind::kObject:
+                add_items(value_.object().items);
+                if (!value_.object().entries.empty()) add_entries(value_.object().entries);
+                break;
+            case Kind::kDict:
+                if (can_stand_beside_tags(value_.dict().entries) && !node.recipe) {
+                    for (const auto& entry : value_.dict().entries) tagged_.dict().entries.push_back(entry);
+                } else {
+                    add_entries(value_.dict().entries);
+                }
+                break;
+            case Kind::kList:
+            case Kind::kTuple:
+            case Kind::kSet:
+                add_items(value_.sequence().items);
+                break;
+            default:
+                add(kValue, plain_scalar());
+        }
+        return tagged_;
+    }
+
+private:
+    void add(std::string_view key, Value value) {
+        tagged_.dict().entries.emplace_back(scratch_.string(std::string(key)), value);
+    }
+    void add_recipe(const Recipe& recipe, const std::string& type) {
+        add(kHow, scratch_.string(recipe.how == Recipe::How::kNew ? "new" : "call"));
+        if (recipe.callable != type) add(kCallable, scratch_.string(recipe.callable));
+        if (!is_empty(recipe.args)) add(kArgs, recipe.args);
+        if (!is_empty(recipe.kwargs)) add(kKwargs, recipe.kwargs);
+        const Value& state = recipe.state;
+        if (state.is_null()) return;
+        if (value_.is(Kind::kObject) && state.is(Kind::kDict) && state.type().empty() && !is_empty(state) &&
+            can_stand_beside_tags(state.dict().entries)) {
+            for (const auto& entry : state.dict().entries) tagged_.dict().entries.push_back(entry);
+        } else {
+            add(kState, state);
+        }
+    }
+    void add_items(const std::vector<Value>& items) {
+        if (items.empty() && value_.is(Kind::kObject)) return;
+        const Value list = scratch_.list();
+        list.sequence().items = items;
+        add(kItems, list);
+    }
+    void add_entries(const Entries& entries) {
+        const Value dict = scratch_.dict();
+        dict.dict().entries = entries;
+        add(kEntries, dict);
+    }
+    Value plain_scalar() {
+        switch (value_.kind()) {
+            case Kind::kString:
+                return scratch_.string(std::string(value_.as_string()));
+            case Kind::kBytes:
+                return scratch_.bytes(std::string(value_.as_bytes()));
+            case Kind::kComplex:
+                return scratch_.complex(value_.as_complex());
+            case Kind::kTensor: {
+                const TensorNode& tensor = value_.tensor();
+                auto* plain = scratch_.make<TensorNode>();
+                plain->dtype = tensor.dtype;
+                plain->shape = tensor.shape;
+                plain->stride = tensor.stride;
+                plain->offset = tensor.offset;
+                plain->storage = tensor.storage;
+                return Value::of(plain);
+            }
+            case Kind::kInt:
+                return scratch_.integer(value_.integer_bytes());
+            default:
+                if (const auto* scalar = dynamic_cast<const ScalarNode*>(value_.node())) return scalar->value;
+                return {};
+        }
+    }
+
+    Pool& scratch_;
+    const Value& value_;
+    Value tagged_;
+};
+
+/// What a tagged dict stands for, as a new node; null if the dict is no such thing.
+class Restorer {
+public:
+    Restorer(Pool& pool, const DictNode& dict) : pool_(pool), dict_(dict) {}
+
+    Node* run() {
+        const Entries& entries = dict_.entries;
+        const bool is_tagged = dict_.type.empty() && !dict_.recipe && entries.size() >= 2 &&
+                               is_text_key(entries[0].first, kType) && entries[0].second.is(Kind::kString) &&
+                               is_text_key(entries[1].first, kKind) && entries[1].second.is(Kind::kString);
+        if (!is_tagged) return nullptr;
+        for (std::size_t i = 2; i < entries.size(); ++i) {
+            const bool is_tag = entries[i].first.is(Kind::kString) &&
+                                std::find(kReserved.begin(), kReserved.end(), entries[i].first.as_string()) !=
+                                    kReserved.end();
+            if (is_tag) {
+                tags_.emplace(entries[i].first.as_string(), entries[i].second);
+            } else {
+                others_.push_back(entries[i]);
+            }
+        }
+        Node* node = make(entries[1].second.as_string());
+        if (node != nullptr) node->type = entries[0].second.as_string();
+        if (node != nullptr && node->recipe && node->recipe->callable.empty()) node->recipe->callable = node->type;
+        return node;
+    }
+
+private:
+    const Value* tag(std::string_view name) const {
+        const auto found = tags_.find(name);
+        return found != tags_.end() ? &found->second : nullptr;
+    }
+    std::string text(std::string_view name) const {
+        const Value* value = tag(name);
+        return value != nullptr && value->is(Kind::kString) ? std::string(value->as_string()) : std::string();
+    }
+
+    Node* make(std::string_view kind) {
+        if (kind == "global") {
+            auto* node = pool_.make<ObjectNode>();
+            node->recipe = std::make_unique<Recipe>();
+            node->recipe->how = Recipe::How::kGlobal;
+            node->recipe->callable = text(kCallable);
+            return node->recipe->callable.empty() ? nullptr : node;
+        }
+        if (kind == "object") return make_object();
+        if (kind == "dict") return make_dict();
+        for (const Kind sequence : {Kind::kList, Kind::kTuple, Kind::kSet}) {
+            if (kind == kind_name(sequence)) return make_sequence(sequence);
+        }
+        return make_scalar(kind);
+    }
+    void add_recipe(Node& node) {
+        const std::string how = text(kHow);
+        if (how.empty()) return;
+        node.recipe = std::make_unique<Recipe>();
+        node.recipe->how = how == "new" ? Recipe::How::kNew : Recipe::How::kCall;
+        node.recipe->callable = text(kCallable);
+        const Value* args = tag(kArgs);
+        node.recipe->args = args != nullptr ? *args : pool_.tuple();
+        if (const Value* kwargs = tag(kKwargs)) node.recipe->kwargs = *kwargs;
+        if (const Value* state = tag(kState)) node.recipe->state = *state;
+    }
+    Node* make_object() {
+        auto* node = pool_.make<ObjectNode>();
+        add_recipe(*node);
+        if (const Value* items = tag(kItems); items != nullptr && items->is(Kind::kList))
+            node->items = items->sequence().items;
+        if (const Value* entries = tag(kEntries); entries != nullptr && entries->is(Kind::kDict))
+            node->entries = entries->dict().entries;
+        if (others_.empty()) return node;
+        if (!node->recipe || !node->recipe->state.is_null()) return nullptr;
+        node->recipe->state = pool_.dict();
+        node->recipe->state.dict().entries = std::move(others_);
+        return node;
+    }
+    Node* make_dict() {
+        auto* node = pool_.make<DictNode>();
+        add_recipe(*node);
+        const Value* entries = tag(kEntries);
+        if (entries != nullptr && entries->is(Kind::kDict)) {
+            node->entries = entries->dict().entries;
+        } else {
+            node->entries = std::move(others_);
+        }
+        return node;
+    }
+    Node* make_sequence(Kind kind) {
+        const Value* items = tag(kItems);
+        if (items == nullptr || !items->is(Kind::kList)) return nullptr;
+        auto* node = pool_.make<SequenceNode>(kind);
+        add_recipe(*node);
+        node->items = items->sequence().items;
+        return node;
+    }
+    Node* make_scalar(std::string_view kind) {
+        const Value* value = tag(kValue);
+        if (value == nullptr || kind != kind_name(value->kind())) return nullptr;
+        switch (value->kind()) {
+            case Kind::kString: {
+                auto* node = pool_.make<StringNode>();
+                node->text = value->as_string();
+                return node;
+            }
+            case Kind::kBytes: {
+                auto* node = pool_.make<BytesNode>();
+                node->bytes = value->as_bytes();
+                return node;
+            }
+            case Kind::kTensor: {
+                const TensorNode& tensor = value->tensor();
+                auto* node = pool_.make<TensorNode>();
+                node->dtype = tensor.dtype;
+                node->shape = tensor.shape;
+                node->stride = tensor.stride;
+                node->offset = tensor.offset;
+                node->storage = tensor.storage;
+                return node;
+            }
+            case Kind::kComplex: {
+                auto* node = pool_.make<ScalarNode>(Kind::kComplex);
+                node->value = Value::real(value->as_complex().real());
+                node->imaginary = value->as_complex().imag();
+                return node;
+            }
+            case Kind::kBool:
+            case Kind::kInt:
+            case Kind::kFloat: {
+                if (value->node() != nullptr) return nullptr;
+                auto* node = pool_.make<ScalarNode>(value->kind());
+                node->value = *value;
+                return node;
+            }
+            default:
+                return nullptr;
+        }
+    }
+
+    Pool& pool_;
+    const DictNode& dict_;
+    std::unordered_map<std::string_view, Value> tags_;
+    Entries others_;
+};
+
+}  // namespace
+
+bool has_python_recipe(const Node& node) {
+    if (!node.recipe || !node.recipe->callee.is_null() || node.recipe->module_length != 0) return true;
+    const std::string_view name = node.recipe->callable;
+    const auto dot = name.find('.');
+    if (dot == std::string_view::npos) return false;
+    const std::string_view root = name.substr(0, dot);
+    return root != "Main" && root != "Base" && root != "Core";
+}
+
+Value tagged_value(Pool& scratch, Value value) {
+    return Tagger(scratch, value).run();
+}
+
+void restore_tagged_values(Document& document) {
+    std::unordered_map<const Node*, Value> restored;
+    std::unordered_set<Node*> seen;
+    std::vector<Node*> todo;
+    const auto meet = [&](Value& value) {
+        Node* node = value.node();
+        if (node == nullptr) return;
+        if (const auto found = restored.find(node); found != restored.end()) {
+            value = found->second;
+            return;
+        }
+        if (!seen.insert(node).second) return;
+        if (node->kind == Kind::kDict) {
+            if (Node* made = Restorer(document.pool(), static_cast<const DictNode&>(*node)).run()) {
+                value = Value::of(made);
+                restored.emplace(node, value);
+                seen.insert(made);
+                node = made;
+            }
+        }
+        todo.push_back(node);
+    };
+    meet(document.root);
+    while (!todo.empty()) {
+        Node* node = todo.back();
+        todo.pop_back();
+        for_each_value(*node, meet);
+    }
+}
+
+}  // namespace ckpt
