@@ -79,6 +79,10 @@ bool is_tracked(const Value& value) {
     }
 }
 
+/// Tuples met again are walked again this many times in all: a tuple doubled thirty times is a legal value, and 2^30
+/// visits are not.
+constexpr std::size_t kMostRepeatedTuples = 1000;
+
 /// Where a node was met first: its parent's index in the list of meetings, and its component. Paths are rebuilt from
 /// this.
 struct Meeting {
@@ -138,6 +142,7 @@ void walk(const Value& root, const std::function<WalkStep(const Visit&)>& visit,
     std::vector<Meeting> meetings{{0, ""}};
     std::vector<Level> stack;
     std::string path;
+    std::size_t repeated_tuples = 0;
 
     // Visits one value; returns false to stop the walk.
     const auto enter = [&](const Value& value, const std::string& component, std::size_t parent_meeting) {
@@ -145,13 +150,15 @@ void walk(const Value& root, const std::function<WalkStep(const Visit&)>& visit,
         std::size_t meeting = 0;
         if (is_tracked(value)) {
             const auto [it, is_new] = seen.try_emplace(value.node(), meetings.size());
-            if (!is_new) {
+            if (!is_new && value.is(Kind::kTuple) && repeated_tuples < kMostRepeatedTuples) {
+                ++repeated_tuples;  // immutable: shown again rather than referred to, while that stays cheap
+            } else if (!is_new) {
                 const std::string first = rebuild_path(meetings, it->second);
                 return visit({value, depth, &first, path, component}) != WalkStep::kStop;
             }
             if (depth == 0) {
                 it->second = 0;
-            } else {
+            } else if (is_new) {
                 meeting = meetings.size();
                 meetings.push_back({parent_meeting, component});
             }

@@ -18,13 +18,23 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kLongText = 400;  // longer text is shown by head, tail and length
-constexpr std::size_t kTextEnds = 100;
+constexpr std::size_t kTextEnds = 40;
 constexpr std::size_t kShownBytes = 32;
 
-/// Text that JSON can hold: bytes that are no UTF-8 become U+FFFD when dumped, lone surrogates keep their code as
-/// \uDxxx does.
+/// Text that JSON can hold. A lone surrogate (three bytes that begin with ED A0..BF) stands as \\udXXX, other bytes
+/// that are no UTF-8 become U+FFFD when dumped.
 Json text_json(std::string_view text) {
-    return std::string(text);
+    std::string result;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const auto byte = [&](std::size_t k) { return static_cast<unsigned>(static_cast<unsigned char>(text[i + k])); };
+        if (byte(0) == 0xed && i + 2 < text.size() && byte(1) >= 0xa0) {
+            result += fmt::format("\\u{:04x}", 0xd000u | (byte(1) & 0x3fu) << 6 | (byte(2) & 0x3fu));
+            i += 2;
+        } else {
+            result += text[i];
+        }
+    }
+    return result;
 }
 
 Json float_json(double value) {
@@ -189,9 +199,9 @@ private:
             while (at < text.size() && (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80) ++at;
             return at;
         };
-        json["head"] = text_json(text.substr(0, boundary(kTextEnds)));
-        json["tail"] = text_json(text.substr(boundary(text.size() - kTextEnds)));
-        json["bytes"] = text.size();
+        json["value"] = {{"head", text_json(text.substr(0, boundary(kTextEnds)))},
+                         {"tail", text_json(text.substr(boundary(text.size() - kTextEnds)))},
+                         {"utf8_bytes", text.size()}};
     }
 
     static void add_sequence(Json& json, const Value& value) {
@@ -252,9 +262,9 @@ private:
         }
     }
 
-    /// Packed types have no elements of their own: their storage's bytes stand for them.
+    /// A packed view that is not contiguous has no bytes of its own: its storage's stand for it.
     static BlobPtr packed_or_logical(const TensorNode& tensor) {
-        return dtype_width(tensor.dtype) == 0 ? tensor.storage->blob : logical_blob(tensor);
+        return dtype_width(tensor.dtype) == 0 && !tensor.is_contiguous() ? tensor.storage->blob : logical_blob(tensor);
     }
 
     static void add_quantization(Json& json, const Quantization& quantization) {

