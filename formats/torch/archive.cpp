@@ -104,11 +104,15 @@ std::string TorchArchive::pickle(const Context& context) const {
     if (member == nullptr) throw_damaged("record '{}/data.pkl' is missing", prefix_);
     if (member->name != prefix_ + "/data.pkl")
         context.warn(fmt::format("member '{}' is taken for data.pkl, as torch does", member->name));
-    if (member->size_bytes > context.limits.max_header_bytes) {
-        throw_damaged("'{}' has {} bytes, the limit is {}", member->name, member->size_bytes,
-                      context.limits.max_header_bytes);
+    return pickle_bytes(*member, context);
+}
+
+std::string TorchArchive::pickle_bytes(const ZipMember& member, const Context& context) const {
+    if (member.size_bytes > context.limits.max_header_bytes) {
+        throw_error(ErrorCode::kRefused, "'{}' has {} bytes, the limit is {}", member.name, member.size_bytes,
+                    context.limits.max_header_bytes);
     }
-    return read_all(*zip_.blob(*member, context.limits.max_header_bytes), context.limits.max_header_bytes);
+    return read_all(*zip_.blob(member, context.limits.max_header_bytes), context.limits.max_header_bytes);
 }
 
 void TorchArchive::describe(Document& document) const {

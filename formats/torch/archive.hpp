@@ -29,6 +29,8 @@ public:
     const ZipMember* record(std::string_view name) const { return zip_.find(prefix_ + "/" + std::string(name)); }
     /// The bytes of data.pkl.
     std::string pickle(const Context& context) const;
+    /// The decoded bytes of a member that holds a pickle.
+    std::string pickle_bytes(const ZipMember& member, const Context& context) const;
 
     /// What a rewrite needs to give the same file: prefix, alignment, absent checksums, order of records ("torch:..."
     /// attributes).

@@ -209,7 +209,8 @@ private:
 
 }  // namespace
 
-PlannedFile plan_archive(std::string pickle, const std::vector<BlobPtr>& storages, const ArchiveOptions& options) {
+PlannedFile plan_archive(std::string pickle, const std::vector<BlobPtr>& storages, std::vector<ExtraRecord> extra,
+                         const ArchiveOptions& options) {
     Planner planner(options);
     planner.add_text("data.pkl", std::move(pickle));
     planner.add_text(".format_version", "1");
@@ -218,6 +219,7 @@ PlannedFile plan_archive(std::string pickle, const std::vector<BlobPtr>& storage
     for (std::size_t i = 0; i < storages.size(); ++i) {
         planner.add("data/" + std::to_string(i), BlobExtent{storages[i]}, storages[i]->size_bytes(), true);
     }
+    for (auto& record : extra) planner.add_text(record.name, std::move(record.bytes));
     planner.add_text("version", "3\n");
     if (options.byteorder_last) planner.add_text("byteorder", "little");
     return planner.finish();

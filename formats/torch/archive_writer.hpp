@@ -19,7 +19,14 @@ struct ArchiveOptions {
         false;  ///< the byteorder record behind `version`, as torch does when told not to write it first
 };
 
-/// The plan of one archive. `storages` are the records data/0, data/1, ... in this order.
-PlannedFile plan_archive(std::string pickle, const std::vector<BlobPtr>& storages, const ArchiveOptions& options);
+struct ExtraRecord {
+    std::string name;  ///< without prefix
+    std::string bytes;
+};
+
+/// The plan of one archive. `storages` are the records data/0, data/1, ... in this order; `extra` follow them (torch
+/// computes storage offsets by walking from the first record, so nothing may stand in between).
+PlannedFile plan_archive(std::string pickle, const std::vector<BlobPtr>& storages, std::vector<ExtraRecord> extra,
+                         const ArchiveOptions& options);
 
 }  // namespace ckpt

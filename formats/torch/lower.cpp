@@ -6,6 +6,7 @@
 #include <initializer_list>
 
 #include "formats/torch/storage_types.hpp"
+#include "formats/torch/tagged.hpp"
 #include "libckpt/elements.hpp"
 #include "libckpt/error.hpp"
 #include "libckpt/walk.hpp"
@@ -87,9 +88,50 @@ bool is_storage_value(const Node& node) {
 
 }  // namespace
 
+std::string_view TorchLowering::obstacle(const TensorNode& tensor) {
+    if (tensor.recipe) return {};
+    const auto has_part = [&](std::string_view name) {
+        return std::any_of(tensor.parts.begin(), tensor.parts.end(),
+                           [&](const auto& part) { return part.first == name && part.second.is(Kind::kTensor); });
+    };
+    const std::string& layout = tensor.layout;
+    if (layout.empty()) return tensor.storage ? "" : "is a tensor without data";
+    if (layout == "meta" || layout == "uninitialized") return {};
+    if (layout == "nested" || layout == "jagged") {
+        const bool whole = std::all_of(tensor.parts.begin(), tensor.parts.end(), [](const auto& part) {
+            return part.second.is(Kind::kTensor) && part.second.tensor().storage;
+        });
+        const bool has_shape = layout == "nested" || tensor.shape.size() >= 2;
+        return whole && has_shape ? "" : "is a nested tensor some of whose components have no data";
+    }
+    const bool by_row = layout == "sparse_csr" || layout == "sparse_bsr";
+    if (layout == "sparse_coo") {
+        if (has_part("indices") && has_part("values")) return {};
+    } else if (by_row || layout == "sparse_csc" || layout == "sparse_bsc") {
+        if (has_part(by_row ? "crow_indices" : "ccol_indices") && has_part(by_row ? "col_indices" : "row_indices") &&
+            has_part("values"))
+            return {};
+    } else {
+        return "is a tensor of a layout that torch does not have";
+    }
+    return "is a sparse tensor some of whose parts are missing";
+}
+
+void TorchLowering::next_pickle() {
+    key_texts_.clear();
+    storage_values_.clear();
+    globals_.clear();
+    texts_.clear();
+    storage_word_ = {};
+}
+
 TorchLowering::TorchLowering(const Document& document) {
     std::unordered_map<const Storage*, DType> first;
     walk(document.root, [&](const Visit& visit) {
+        const Node* node = visit.value.node();
+        if (node != nullptr && node->recipe && node->recipe->how == Recipe::How::kNew &&
+            !node->recipe->kwargs.is_null())
+            needs_protocol_4_ = true;
         if (visit.value.is(Kind::kTensor) && visit.same_as == nullptr && visit.value.tensor().storage &&
             !visit.value.node()->recipe) {
             const TensorNode& tensor = visit.value.tensor();
@@ -109,15 +151,17 @@ std::optional<Value> TorchLowering::persistent_id(Pool& scratch, const Node& nod
     if (!tensor.storage) return std::nullopt;
     const auto [it, is_new] = keys_.try_emplace(tensor.storage.get(), storages_.size());
     if (is_new) {
-        key_texts_.push_back(scratch.string(std::to_string(storages_.size())));
         storages_.push_back(tensor.storage);
     }
+    key_texts_.resize(storages_.size());
+    Value& key = key_texts_[it->second];
+    if (key.is_null()) key = scratch.string(std::to_string(it->second));
     if (storage_word_.is_null()) storage_word_ = scratch.string("storage");
     const std::string location = tensor.storage->location.empty() ? "cpu" : tensor.storage->location;
     Value& location_text = texts_[location];
     if (location_text.is_null()) location_text = scratch.string(location);
-    return scratch.tuple({storage_word_, global(scratch, node.type), key_texts_[it->second], location_text,
-                          Value::integer(tensor.shape.front())});
+    return scratch.tuple(
+        {storage_word_, global(scratch, node.type), key, location_text, Value::integer(tensor.shape.front())});
 }
 
 Value TorchLowering::global(Pool& scratch, const std::string& name) {
@@ -200,10 +244,9 @@ TorchLowering::Call TorchLowering::view_call(Pool& scratch, const TensorNode& te
 TorchLowering::Call TorchLowering::tensor_call(Pool& scratch, const TensorNode& tensor) {
     const auto dtype = [&] { return global(scratch, "torch." + std::string(dtype_name(tensor.dtype))); };
     const auto part = [&](std::string_view name) {
-        for (const auto& [key, value] : tensor.parts) {
-            if (key == name) return value;
-        }
-        throw_error(ErrorCode::kRefused, "a {} tensor has no part '{}'", tensor.layout, name);
+        const auto found = std::find_if(tensor.parts.begin(), tensor.parts.end(),
+                                        [&](const auto& entry) { return entry.first == name; });
+        return found->second;  // `obstacle` has seen that it is there
     };
     if (tensor.quantization && tensor.storage) {
         const Quantization& quantization = *tensor.quantization;
@@ -246,7 +289,6 @@ TorchLowering::Call TorchLowering::tensor_call(Pool& scratch, const TensorNode& 
     }
     if (tensor.layout == "nested") return nested_call(scratch, tensor);
     if (tensor.layout == "jagged") return jagged_call(scratch, tensor);
-    if (!tensor.storage) throw_error(ErrorCode::kRefused, "a tensor of layout '{}' cannot be written", tensor.layout);
     return view_call(scratch, tensor);
 }
 
@@ -351,65 +393,35 @@ Value TorchLowering::lower_tensor(Pool& scratch, const TensorNode& tensor) {
                            state.is_null() ? scratch.dict() : state}});
 }
 
-/// An object of a class that Python does not have: a dict that says what it was.
-Value TorchLowering::lower_object(Pool& scratch, const Node& node) {
-    const Value dict = scratch.dict();
-    auto& entries = dict.dict().entries;
-    entries.emplace_back(scratch.string("__type__"), scratch.string(node.type));
-    Value self = Value::of(const_cast<Node*>(&node));
-    for (const auto& child : children(self)) entries.emplace_back(scratch.string(child.component), child.value);
-    return dict;
+Value TorchLowering::tagged(Pool& scratch, Value value) {
+    const std::string type(value.type());
+    if (std::find(tagged_types_.begin(), tagged_types_.end(), type) == tagged_types_.end())
+        tagged_types_.push_back(type);
+    return tagged_value(scratch, value);
+}
+
+bool TorchLowering::must_lower(const Node& node) {
+    if (node.kind == Kind::kTensor) return false;
+    if (node.kind == Kind::kString) return !node.type.empty() && !node.recipe;
+    return !has_python_recipe(node);
 }
 
 std::optional<Value> TorchLowering::lower(Pool& scratch, Value value) {
     const Node& node = *value.node();
-    if (value.is(Kind::kTensor) && node.type != "numpy.ndarray") return lower_tensor(scratch, value.tensor());
-    if (auto numpy = PickleWriterHooks::lower(scratch, value)) return numpy;
-    switch (value.kind()) {
-        case Kind::kTensor: {  // an array of a dtype that NumPy does not have
-            TensorNode* plain = scratch.make<TensorNode>();
-            const TensorNode& tensor = value.tensor();
-            plain->dtype = tensor.dtype;
-            plain->shape = tensor.shape;
-            plain->stride = tensor.stride;
-            plain->offset = tensor.offset;
-            plain->storage = tensor.storage;
-            return lower_tensor(scratch, *plain);
-        }
-        case Kind::kTuple:
-            if (node.type == "torch.Size")
-                return call(scratch, {"torch.Size", {scratch.tuple(value.sequence().items)}});
-            return call(scratch, {node.type, {scratch.tuple(value.sequence().items)}});
-        case Kind::kBool:
-        case Kind::kInt:
-        case Kind::kFloat:
-            if (const auto* scalar = dynamic_cast<const ScalarNode*>(&node)) return scalar->value;
-            return std::nullopt;
-        case Kind::kComplex:
-            return scratch.complex(value.as_complex());
-        case Kind::kBytes:
-            return scratch.bytes(std::string(value.as_bytes()));
-        case Kind::kList: {
-            const Value list = scratch.list();
-            list.sequence().items = value.sequence().items;
-            return list;
-        }
-        case Kind::kSet: {
-            const Value set = scratch.set();
-            set.sequence().items = value.sequence().items;
-            return set;
-        }
-        case Kind::kDict: {
-            const Value dict = scratch.dict();
-            dict.dict().entries = value.dict().entries;
-            dict.dict().entries.emplace_back(scratch.string("__type__"), scratch.string(node.type));
-            return dict;
-        }
-        case Kind::kObject:
-            return lower_object(scratch, node);
-        default:
-            return std::nullopt;
+    if (value.is(Kind::kTensor) && node.type != "numpy.ndarray") {
+        if (!obstacle(value.tensor()).empty()) return Value::null();  // a loss that the caller has allowed
+        return lower_tensor(scratch, value.tensor());
     }
+    if (has_python_recipe(node)) {
+        if (auto numpy = PickleWriterHooks::lower(scratch, value)) return numpy;
+    }
+    if (node.type == "torch.Size" && value.is(Kind::kTuple))
+        return call(scratch, {"torch.Size", {scratch.tuple(value.sequence().items)}});
+    if (node.type.empty() && !value.is(Kind::kObject)) {  // a plain value that is a node for its attributes' sake
+        if (value.is_null()) return Value::null();
+        if (const auto* scalar = dynamic_cast<const ScalarNode*>(&node)) return scalar->value;
+    }
+    return tagged(scratch, value);
 }
 
 }  // namespace ckpt

@@ -19,7 +19,17 @@ public:
     explicit TorchLowering(const Document& document);
 
     std::optional<Value> persistent_id(Pool& scratch, const Node& node) override;
+    bool must_lower(const Node& node) override;
     std::optional<Value> lower(Pool& scratch, Value value) override;
+    /// Forgets what belongs to one pickle; storages and their keys stay. Between two calls of write_pickle.
+    void next_pickle();
+
+    /// Why a tensor cannot be written, or empty.
+    static std::string_view obstacle(const TensorNode& tensor);
+    /// Classes that were written as tagged dicts, in order of appearance.
+    const std::vector<std::string>& tagged_types() const noexcept { return tagged_types_; }
+    /// Objects made with keyword arguments need pickle protocol 4.
+    bool needs_protocol_4() const noexcept { return needs_protocol_4_; }
 
     const std::vector<StoragePtr>& storages() const noexcept { return storages_; }
 
@@ -38,7 +48,7 @@ private:
     Call nested_call(Pool& scratch, const TensorNode& tensor);
     Call jagged_call(Pool& scratch, const TensorNode& tensor);
     Value lower_tensor(Pool& scratch, const TensorNode& tensor);
-    Value lower_object(Pool& scratch, const Node& node);
+    Value tagged(Pool& scratch, Value value);
 
     std::unordered_map<const Storage*, bool> mixed_;  ///< storages that need to be untyped
     std::unordered_map<const Storage*, std::size_t> keys_;
@@ -48,6 +58,8 @@ private:
     std::unordered_map<std::string, Value> globals_;
     std::unordered_map<std::string, Value> texts_;
     Value storage_word_;
+    std::vector<std::string> tagged_types_;
+    bool needs_protocol_4_ = false;
 };
 
 }  // namespace ckpt

@@ -21,8 +21,7 @@ constexpr std::string_view kState = "__state__";
 constexpr std::string_view kItems = "__items__";
 constexpr std::string_view kEntries = "__entries__";
 constexpr std::string_view kValue = "__value__";
-constexpr std::array kReserved = {kType,  kKind,  kHow,   kCallable, kArgs,
-                                  kKwargs, kState, kItems, kEntries,  kValue};
+constexpr std::array kReserved = {kType, kKind, kHow, kCallable, kArgs, kKwargs, kState, kItems, kEntries, kValue};
 
 using Entries = std::vector<std::pair<Value, Value>>;
 
@@ -152,9 +151,9 @@ public:
                                is_text_key(entries[1].first, kKind) && entries[1].second.is(Kind::kString);
         if (!is_tagged) return nullptr;
         for (std::size_t i = 2; i < entries.size(); ++i) {
-            const bool is_tag = entries[i].first.is(Kind::kString) &&
-                                std::find(kReserved.begin(), kReserved.end(), entries[i].first.as_string()) !=
-                                    kReserved.end();
+            const bool is_tag =
+                entries[i].first.is(Kind::kString) &&
+                std::find(kReserved.begin(), kReserved.end(), entries[i].first.as_string()) != kReserved.end();
             if (is_tag) {
                 tags_.emplace(entries[i].first.as_string(), entries[i].second);
             } else {

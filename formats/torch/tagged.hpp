@@ -9,7 +9,8 @@ namespace ckpt {
 /// modules. Nodes without a recipe are not asked.
 bool has_python_recipe(const Node& node);
 
-/// The dict that stands for a value with a class of its own. Its parts are those of the value itself, nothing is copied.
+/// The dict that stands for a value with a class of its own. Its parts are those of the value itself, nothing is
+/// copied.
 Value tagged_value(Pool& scratch, Value value);
 
 /// Puts the values back that tagged dicts stand for, everywhere in the document. Dicts that only look alike stay dicts.

@@ -9,8 +9,10 @@
 #include "formats/torch/archive.hpp"
 #include "formats/torch/archive_writer.hpp"
 #include "formats/torch/lower.hpp"
+#include "formats/torch/node_attributes.hpp"
 #include "formats/torch/rebuild.hpp"
 #include "formats/torch/storage_types.hpp"
+#include "formats/torch/tagged.hpp"
 #include "libckpt/crc32.hpp"
 #include "libckpt/error.hpp"
 #include "libckpt/walk.hpp"
@@ -65,7 +67,7 @@ constexpr std::array kDangerousModules = {"os",
                                           "urllib"};
 
 bool is_dangerous(std::string_view global) {
-    if (global == "torch.serialization._get_layout") return false;
+    if (global == "torch.serialization._get_layout" || global.starts_with("torch.jit._pickle.")) return false;
     return std::any_of(kDangerousModules.begin(), kDangerousModules.end(), [&](std::string_view name) {
         return global == name || (global.starts_with(name) && global[name.size()] == '.');
     });
@@ -203,26 +205,55 @@ public:
         }
         if (facts.protocol != 2)
             document.set_attribute("torch:pickle_protocol", Value::integer(std::max(facts.protocol, 2)));
+        if (pickle.find("__kind__") != std::string::npos) restore_tagged_values(document);
+        if (const ZipMember* member = archive.record(kAttributesRecord)) {
+            const std::string attributes = archive.pickle_bytes(*member, context);
+            apply_node_attributes(document, read_pickle(attributes, document.pool(), rebuilder, context), context);
+        }
         point_out_leftovers(archive, rebuilder, context);
         settle(document, context);
         rebuilder.check_all_bounds();
         return document;
     }
 
-    std::vector<Loss> preflight(const Document&, const WriteOptions&) const override { return {}; }
+    std::vector<Loss> preflight(const Document& document, const WriteOptions&) const override {
+        std::vector<Loss> losses;
+        walk(document.root, [&](const Visit& visit) {
+            if (!visit.value.is(Kind::kTensor) || visit.same_as != nullptr) return WalkStep::kInto;
+            const auto what = TorchLowering::obstacle(visit.value.tensor());
+            if (!what.empty()) losses.push_back({visit.path, std::string(what)});
+            return WalkStep::kInto;
+        });
+        return losses;
+    }
 
-    WritePlan plan(const Document& document, const WriteOptions& options, const Context&) const override {
+    WritePlan plan(const Document& document, const WriteOptions& options, const Context& context) const override {
+        if (!options.allow_loss) refuse_losses(preflight(document, options));
         if (!options.compress.empty())
             throw Error(ErrorCode::kRefused, "torch.save archives are not compressed; --compress is for other layouts");
         int protocol = 2;
         if (const Value* kept = document.attribute("torch:pickle_protocol"))
             protocol = static_cast<int>(std::clamp<std::int64_t>(kept->as_int64().value_or(2), 2, 5));
         TorchLowering lowering(document);
+        if (lowering.needs_protocol_4()) protocol = std::max(protocol, 4);
         std::string pickle = write_pickle(document.root, protocol, lowering);
+        std::vector<ExtraRecord> extra;
+        Pool scratch;
+        if (const auto attributes = collect_node_attributes(scratch, document)) {
+            lowering.next_pickle();
+            extra.push_back({std::string(kAttributesRecord), write_pickle(*attributes, protocol, lowering)});
+        }
+        for (const auto& type : lowering.tagged_types()) {
+            context.note(
+                fmt::format("Python has no class '{}': such values are written as dicts tagged __type__, and restored "
+                            "on the way back",
+                            type));
+        }
         std::vector<BlobPtr> storages;
         for (const auto& storage : lowering.storages()) storages.push_back(storage->blob);
         WritePlan plan;
-        plan.files.push_back(plan_archive(std::move(pickle), storages, archive_options(document, options)));
+        plan.files.push_back(
+            plan_archive(std::move(pickle), storages, std::move(extra), archive_options(document, options)));
         return plan;
     }
 
@@ -255,6 +286,14 @@ public:
     }
 
 private:
+    static void refuse_losses(const std::vector<Loss>& losses) {
+        if (losses.empty()) return;
+        std::string text = "cannot be written as a torch archive without loss:";
+        for (const auto& loss : losses) text += fmt::format(" '{}' {};", loss.path, loss.what);
+        text.pop_back();
+        throw Error(ErrorCode::kRefused, text);
+    }
+
     /// Whether the first member's name, in the local header at 0, is one that torch writes first.
     static bool looks_like_archive(std::string_view head) noexcept {
         if (head.size() < 30) return false;
@@ -271,6 +310,7 @@ private:
     /// Storages that nothing refers to, and checksums that do not match where reading them costs nothing.
     static void point_out_leftovers(const TorchArchive& archive, const TorchRebuilder& rebuilder,
                                     const Context& context) {
+        std::uint64_t budget = kCheckedInAll;
         for (const auto& member : archive.zip().members()) {
             const std::string_view record = std::string_view(member.name).substr(archive.prefix().size() + 1);
             if (record.starts_with("data/") && !rebuilder.knows_storage(record.substr(5)) &&
@@ -278,7 +318,8 @@ private:
                 context.warn(
                     fmt::format("storage '{}' of {} bytes is used by nothing", member.name, member.size_bytes));
             }
-            if (member.crc32 == 0 || member.size_bytes > kCheckedBytes) continue;
+            if (member.crc32 == 0 || member.size_bytes > std::min(budget, kCheckedBytes)) continue;
+            budget -= member.size_bytes;
             const std::string bytes = read_all(*archive.zip().blob(member, kCheckedBytes), kCheckedBytes);
             if (crc32(0, std::as_bytes(std::span(bytes.data(), bytes.size()))) != member.crc32) {
                 context.warn(fmt::format("member '{}' has a wrong checksum (torch does not look at it)", member.name));
@@ -286,7 +327,9 @@ private:
         }
     }
 
+    // Checksums are for `verify`; in passing only as many are looked at as cost nothing.
     static constexpr std::uint64_t kCheckedBytes = 4096;
+    static constexpr std::uint64_t kCheckedInAll = 65536;
 };
 
 }  // namespace

@@ -48,6 +48,8 @@ public:
     virtual ~PickleWriterHooks() = default;
     /// The persistent id of a node, or nullopt: not persistent.
     virtual std::optional<Value> persistent_id(Pool& scratch, const Node& node);
+    /// Whether `lower` is to be asked although the node could be written as it is (its class is none of Python's).
+    virtual bool must_lower(const Node& node);
     /// The pickle-level equivalent of a node that has no recipe (a tensor, a typed scalar): an ObjectNode with a
     /// Recipe, a tuple, a dict. Asked once per node; the memo belongs to the original node. nullopt: it cannot be
     /// pickled. The default knows NumPy's.

@@ -178,6 +178,7 @@ private:
             return save(*id);
         }
         if (memo_get(node)) return;
+        if (hooks_.must_lower(*node)) return save_lowered(value);
         if (node->recipe && node->kind != Kind::kDict && node->kind != Kind::kObject && node->kind != Kind::kList) {
             return save_recipe(value);  // provenance: the exact form that was read
         }
@@ -545,6 +546,9 @@ private:
 
 std::optional<Value> PickleWriterHooks::persistent_id(Pool&, const Node&) {
     return std::nullopt;
+}
+bool PickleWriterHooks::must_lower(const Node&) {
+    return false;
 }
 std::optional<Value> PickleWriterHooks::lower(Pool& scratch, Value value) {
     return lower_numpy(scratch, value);
