@@ -151,14 +151,14 @@ private:
         } else if (index < 256) {
             out_.put(std::string("q") + static_cast<char>(index));
         } else {
-            out_.put("r" + little(index, 4));
+            out_.put(std::string("r") + little(index, 4));
         }
     }
     bool memo_get(const Node* node) {
         const auto found = memo_.find(memo_key(node));
         if (found == memo_.end()) return false;
         out_.put(found->second < 256 ? std::string("h") + static_cast<char>(found->second)
-                                     : "j" + little(found->second, 4));
+                                     : std::string("j") + little(found->second, 4));
         return true;
     }
     static std::string little(std::uint64_t number, std::size_t width) {
@@ -227,7 +227,7 @@ private:
                 std::uint64_t bits = 0;
                 const double number = value.as_double();
                 std::memcpy(&bits, &number, sizeof bits);
-                return out_.put("G" + little(__builtin_bswap64(bits), 8));
+                return out_.put(std::string("G") + little(__builtin_bswap64(bits), 8));
             }
             default:
                 break;
@@ -235,26 +235,26 @@ private:
         const auto small = value.as_int64();
         if (small && *small >= INT32_MIN && *small <= INT32_MAX) {
             const auto bits = static_cast<std::uint64_t>(*small);
-            if (*small >= 0 && *small < 256) return out_.put("K" + little(bits, 1));
-            if (*small >= 0 && *small < 65536) return out_.put("M" + little(bits, 2));
-            return out_.put("J" + little(bits, 4));
+            if (*small >= 0 && *small < 256) return out_.put(std::string("K") + little(bits, 1));
+            if (*small >= 0 && *small < 65536) return out_.put(std::string("M") + little(bits, 2));
+            return out_.put(std::string("J") + little(bits, 4));
         }
         save_integer(value.integer_bytes());
     }
 
     void save_integer(const std::string& bytes) {
-        if (bytes.size() < 256) return out_.put("\x8a" + little(bytes.size(), 1) + bytes);
-        out_.put_large("\x8b" + little(bytes.size(), 4), bytes);
+        if (bytes.size() < 256) return out_.put(std::string("\x8a") + little(bytes.size(), 1) + bytes);
+        out_.put_large(std::string("\x8b") + little(bytes.size(), 4), bytes);
     }
 
     void save_text(const StringNode& node) {
         const std::size_t size = node.text.size();
         if (protocol_ >= 4 && size <= 0xff) {
-            out_.put_large("\x8c" + little(size, 1), node.text);
+            out_.put_large(std::string("\x8c") + little(size, 1), node.text);
         } else if (size <= 0xffffffffu) {
-            out_.put_large("X" + little(size, 4), node.text);
+            out_.put_large(std::string("X") + little(size, 4), node.text);
         } else {
-            out_.put_large("\x8d" + little(size, 8), node.text);
+            out_.put_large(std::string("\x8d") + little(size, 8), node.text);
         }
         memo_put(&node);
     }
@@ -262,7 +262,7 @@ private:
     void save_bytes(const BytesNode& node) {
         const bool is_array = !node.type.empty();
         if (is_array && protocol_ >= 5) {
-            out_.put_large("\x96" + little(node.bytes.size(), 8), node.bytes);
+            out_.put_large(std::string("\x96") + little(node.bytes.size(), 8), node.bytes);
             return memo_put(&node);
         }
         if (is_array) {
@@ -277,11 +277,11 @@ private:
         }
         const std::size_t size = node.bytes.size();
         if (size <= 0xff) {
-            out_.put_large("C" + little(size, 1), node.bytes);
+            out_.put_large(std::string("C") + little(size, 1), node.bytes);
         } else if (size <= 0xffffffffu) {
-            out_.put_large("B" + little(size, 4), node.bytes);
+            out_.put_large(std::string("B") + little(size, 4), node.bytes);
         } else {
-            out_.put_large("\x8e" + little(size, 8), node.bytes);
+            out_.put_large(std::string("\x8e") + little(size, 8), node.bytes);
         }
         memo_put(&node);
     }
