@@ -36,6 +36,15 @@ std::string python_text(const Value& key, bool quoted) {
         }
         case Kind::kTuple:
             break;
+        case Kind::kSet: {
+            std::string items;
+            for (const auto& item : key.sequence().items) {
+                if (items.size() > 4096) break;
+                const bool nested = item.is(Kind::kSet) || item.is(Kind::kTuple);
+                items += (items.empty() ? "" : ", ") + (nested ? std::string("...") : python_text(item, true));
+            }
+            return items.empty() ? "frozenset()" : "frozenset({" + items + "})";
+        }
         default: {
             const auto type = key.type();
             if (key.node() != nullptr && key.node()->recipe && key.node()->recipe->how == Recipe::How::kGlobal) {

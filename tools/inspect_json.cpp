@@ -123,6 +123,16 @@ Json object_value(const Node& node) {
     if (!node.recipe) return nullptr;
     const Recipe& recipe = *node.recipe;
     if (recipe.how == Recipe::How::kGlobal) return recipe.callable;
+    if (recipe.callable == "builtins.getattr" && recipe.args.is(Kind::kTuple) &&
+        recipe.args.sequence().items.size() == 2) {
+        // A nested class, as low pickle protocols name it: getattr(Outer, 'Inner').
+        const Value& outer = recipe.args.sequence().items[0];
+        const Value& inner = recipe.args.sequence().items[1];
+        const bool is_global =
+            outer.is(Kind::kObject) && outer.node()->recipe && outer.node()->recipe->how == Recipe::How::kGlobal;
+        if (is_global && inner.is(Kind::kString))
+            return outer.node()->recipe->callable + "." + std::string(inner.as_string());
+    }
     if (recipe.how == Recipe::How::kCall && node.type == "torch.device" && recipe.args.is(Kind::kTuple)) {
         std::string text;
         for (const auto& item : recipe.args.sequence().items) {
