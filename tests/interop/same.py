@@ -29,6 +29,8 @@ class Comparison:
         todo = [("", a, b)]
         while todo and len(self.differences) < 5:
             path, a, b = todo.pop()
+            if getattr(type(a), "stub_name", "").endswith("._rebuild_sparse_csr_tensor") and isinstance(b, torch.Tensor):
+                continue  # a call that only torch 1.13 has, written as the current one: this torch could not load it at all
             if type(a) is not type(b) and getattr(type(a), "stub_name", 0) != getattr(type(b), "stub_name", 1):
                 self.differ(path, f"{type(a)} became {type(b)}")
                 continue
