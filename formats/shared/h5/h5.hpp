@@ -16,8 +16,9 @@
 
 namespace ckpt::h5 {
 
-class Image;
+class ChunkCache;
 class GlobalHeap;
+class Image;
 class H5File;
 struct ObjectHeader;
 
@@ -196,6 +197,7 @@ private:
     explicit H5File(std::shared_ptr<const Image> image);
     std::shared_ptr<const Image> image_;
     std::unique_ptr<GlobalHeap> global_heap_;
+    std::shared_ptr<ChunkCache> chunk_cache_;
 };
 
 }  // namespace ckpt::h5

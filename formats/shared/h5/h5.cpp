@@ -1,0 +1,203 @@
+// Opening HDF5 files, and objects at addresses.
+#include "formats/shared/h5/h5.hpp"
+
+#include <algorithm>
+
+#include "formats/shared/h5/data.hpp"
+#include "formats/shared/h5/global_heap.hpp"
+#include "formats/shared/h5/image.hpp"
+#include "formats/shared/h5/messages.hpp"
+#include "formats/shared/h5/object_header.hpp"
+
+namespace ckpt::h5 {
+namespace {
+
+/// The superblock extension is an object header that holds settings (hdf5.md, 1.4).
+void read_extension(Image& image) {
+    const ObjectHeader header = read_object_header(image, image.superblock().extension);
+    for (const Message& message : header.messages) {
+        Cursor cursor(message.bytes, image.widths(), "superblock extension");
+        switch (message.type) {
+            case MessageType::kTreeWidths: {
+                cursor.version(0);
+                const unsigned chunk = cursor.u16();
+                const unsigned internal = cursor.u16();
+                const unsigned leaf = cursor.u16();
+                require(chunk > 0 && internal > 0 && leaf > 0, "superblock extension: a B-tree K is 0");
+                image.set_tree_widths(leaf, internal, chunk);
+                break;
+            }
+            case MessageType::kDriverInfo:
+                throw_error(ErrorCode::kUnsupported,
+                            "superblock extension: driver information (a file in several parts) is not read");
+            case MessageType::kCacheImage:
+                throw_error(ErrorCode::kUnsupported, "superblock extension: a metadata cache image is not read");
+            case MessageType::kSharedMessageTable:
+            case MessageType::kFileSpace:
+            case MessageType::kReferenceCount:
+                break;
+            default:
+                throw_damaged("superblock extension holds a message of type {:#x}",
+                              static_cast<unsigned>(message.type));
+        }
+    }
+}
+
+ObjectKind kind_of(const ObjectHeader& header) {
+    const auto has = [&header](MessageType type) { return header.find(type) != nullptr; };
+    if (has(MessageType::kSymbolTable) || has(MessageType::kLinkInfo) || has(MessageType::kLink))
+        return ObjectKind::kGroup;
+    if (has(MessageType::kLayout) || (has(MessageType::kDataspace) && has(MessageType::kDatatype)))
+        return ObjectKind::kDataset;
+    if (has(MessageType::kDatatype)) return ObjectKind::kNamedDatatype;
+    throw_damaged("object at address {} is neither group nor dataset nor datatype", header.address);
+}
+
+}  // namespace
+
+Object::Object(std::shared_ptr<const H5File> file, std::uint64_t address) : file_(std::move(file)), address_(address) {
+    header_ = std::make_unique<const ObjectHeader>(read_object_header(file_->image(), address));
+    kind_ = kind_of(*header_);
+}
+
+Object::~Object() = default;
+
+std::uint32_t Object::reference_count() const noexcept {
+    return header_->reference_count;
+}
+
+LinkList Object::links() const {
+    require(kind_ == ObjectKind::kGroup, "object at address {} is no group", address_);
+    return read_links(file_->image(), *header_);
+}
+
+AttributeList Object::attributes() const {
+    return read_attributes(file_->image(), *header_);
+}
+
+Dataset Object::dataset() const {
+    require(kind_ == ObjectKind::kDataset, "object at address {} is no dataset", address_);
+    return read_dataset(file_->image(), *header_);
+}
+
+DatatypePtr Object::named_datatype() const {
+    const Message* message = header_->find(MessageType::kDatatype);
+    require(kind_ == ObjectKind::kNamedDatatype && message != nullptr, "object at address {} is no datatype", address_);
+    const MessageBody body = message_body(file_->image(), *message);
+    Cursor cursor(body.bytes, file_->image().widths(), "datatype");
+    return read_datatype(cursor);
+}
+
+H5File::H5File(std::shared_ptr<const Image> image)
+    : image_(std::move(image)),
+      global_heap_(std::make_unique<GlobalHeap>()),
+      chunk_cache_(std::make_shared<ChunkCache>()) {}
+
+H5File::~H5File() = default;
+
+std::shared_ptr<const H5File> H5File::open(BlobPtr whole, const Context& context) {
+    auto image = std::make_shared<Image>(std::move(whole), context);
+    if (image->superblock().extension != kUndefinedAddress) read_extension(*image);
+    const std::shared_ptr<const H5File> file(new H5File(std::move(image)));
+    const auto root = file->object(file->root_address());
+    require(root->kind() == ObjectKind::kGroup, "the root at address {} is no group", root->address());
+    root->links();  // a file whose root cannot be listed is nothing to work with
+    return file;
+}
+
+std::uint64_t H5File::root_address() const noexcept {
+    return image_->superblock().root;
+}
+
+unsigned H5File::superblock_version() const noexcept {
+    return image_->superblock().version;
+}
+
+std::uint64_t H5File::user_block_bytes() const noexcept {
+    return image_->superblock().base;
+}
+
+std::shared_ptr<const Object> H5File::object(std::uint64_t address) const {
+    return std::make_shared<const Object>(shared_from_this(), address);
+}
+
+std::optional<std::uint64_t> H5File::resolve(std::uint64_t group_address, std::string_view path) const {
+    std::string rest(path);  // parts still to go; a soft link's target is put in front
+    std::uint64_t at = group_address;
+    unsigned hops = 0;
+    if (rest.starts_with('/')) at = root_address();
+    while (true) {
+        rest.erase(0, std::min(rest.find_first_not_of('/'), rest.size()));
+        if (rest.empty()) return at;
+        const std::string part = rest.substr(0, rest.find('/'));
+        rest.erase(0, part.size());
+        if (part == ".") continue;
+        const auto group = object(at);
+        if (group->kind() != ObjectKind::kGroup) return std::nullopt;
+        const LinkList list = group->links();
+        const auto link =
+            std::find_if(list.links.begin(), list.links.end(), [&part](const Link& l) { return l.name == part; });
+        if (link == list.links.end()) return std::nullopt;
+        if (link->kind == Link::Kind::kHard) {
+            at = link->address;
+        } else if (link->kind == Link::Kind::kSoft && ++hops <= kMaxSoftLinkHops) {
+            if (link->target.starts_with('/')) at = root_address();
+            rest.insert(0, link->target + "/");
+        } else {
+            return std::nullopt;
+        }
+    }
+}
+
+BlobPtr H5File::data(const Dataset& dataset) const {
+    return data_blob(image_, chunk_cache_, dataset);
+}
+
+std::vector<Chunk> H5File::chunks(const Dataset& dataset) const {
+    std::vector<Chunk> chunks;
+    if (dataset.layout.cls != LayoutClass::kChunked) return chunks;
+    const ChunkGrid grid(dataset);
+    for (const StoredChunk& stored : read_chunk_index(*image_, dataset, grid)) {
+        chunks.push_back({grid.offset(stored.number), stored.address, stored.stored_bytes, stored.filter_mask});
+    }
+    return chunks;
+}
+
+HeapValue H5File::heap_value(const Datatype& type, std::string_view element) const {
+    require(type.cls == TypeClass::kVlen, "element is of no variable-length type");
+    Cursor cursor(element, image_->widths(), "variable-length element");
+    HeapValue value;
+    value.count = cursor.u32();
+    const std::uint64_t collection = cursor.address();
+    const std::uint32_t index = cursor.u32();
+    if (value.count == 0 || collection == 0 || collection == kUndefinedAddress) return {};
+    const std::uint64_t unit = type.is_string ? 1 : type.base->size_bytes;
+    value.bytes =
+        global_heap_->read(*image_, collection, index, checked_product(value.count, unit, "variable-length element"));
+    return value;
+}
+
+Reference H5File::reference(const Datatype& type, std::string_view element) const {
+    require(type.cls == TypeClass::kReference, "element is of no reference type");
+    Cursor cursor(element, image_->widths(), "reference");
+    Reference reference;
+    if (type.reference == ReferenceKind::kObject) {
+        reference.address = cursor.address();
+        const bool is_null = reference.address == 0 || reference.address == kUndefinedAddress;
+        reference.kind = is_null ? Reference::Kind::kNull : Reference::Kind::kObject;
+        return reference;
+    }
+    if (type.reference == ReferenceKind::kRevised) {
+        throw_error(ErrorCode::kUnsupported, "references in the form of HDF5 1.12 are not read");
+    }
+    const std::uint64_t collection = cursor.address();
+    const std::uint32_t index = cursor.u32();
+    if (collection == 0 || collection == kUndefinedAddress) return reference;
+    const std::string target = global_heap_->read(*image_, collection, index, image_->widths().offset_bytes);
+    Cursor body(target, image_->widths(), "region reference");
+    reference.kind = Reference::Kind::kRegion;
+    reference.address = body.address();
+    return reference;
+}
+
+}  // namespace ckpt::h5

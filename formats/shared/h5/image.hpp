@@ -1,0 +1,87 @@
+// The address space of an HDF5 file: superblock, and bytes at addresses, each checked against the file's end.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "formats/shared/h5/cursor.hpp"
+#include "libckpt/blob.hpp"
+#include "libckpt/context.hpp"
+
+namespace ckpt::h5 {
+
+/// Limits that no real file reaches (hdf5.md, 17.2).
+inline constexpr std::uint64_t kMaxHeaderBytes = std::uint64_t{1} << 26;
+inline constexpr std::size_t kMaxMessages = 65536;
+inline constexpr std::size_t kMaxContinuations = 4096;
+inline constexpr unsigned kMaxBtreeDepth = 32;
+inline constexpr std::size_t kMaxBtreeNodes = std::size_t{1} << 20;
+inline constexpr unsigned kMaxTypeDepth = 32;
+inline constexpr std::uint64_t kMaxElementBytes = std::uint64_t{1} << 28;
+inline constexpr unsigned kMaxRank = 32;
+inline constexpr std::uint64_t kMaxChunkBytes = std::uint64_t{1} << 29;
+inline constexpr std::size_t kMaxChunks = std::size_t{1} << 22;
+inline constexpr unsigned kMaxFilters = 32;
+inline constexpr unsigned kMaxSoftLinkHops = 16;
+
+/// What the superblock and its extension say.
+struct Superblock {
+    unsigned version = 0;
+    Widths widths;
+    std::uint64_t base = 0;  ///< where the signature was found: addresses count from there
+    std::uint64_t end = 0;   ///< first address behind the stored end
+    std::uint64_t root = 0;
+    std::uint64_t extension = kUndefinedAddress;
+    unsigned group_leaf_k = 4;
+    unsigned group_internal_k = 16;
+    unsigned chunk_k = 32;
+};
+
+/// Immutable and thread-safe. Small reads go through a few cached pages, since metadata lie close together.
+class Image {
+public:
+    /// Finds the signature and reads the superblock (not the extension). See H5File::open for errors and warnings.
+    Image(BlobPtr whole, const Context& context);
+
+    const Superblock& superblock() const noexcept { return superblock_; }
+    const Limits& limits() const noexcept { return limits_; }
+    Widths widths() const noexcept { return superblock_.widths; }
+    /// Only while opening: K values of the superblock extension.
+    void set_tree_widths(unsigned leaf, unsigned internal, unsigned chunk) noexcept;
+
+    /// Throws Error (kDamaged) unless the bytes lie before the stored end.
+    void check(std::uint64_t address, std::uint64_t size_bytes, std::string_view what) const;
+    /// Bytes that are known to be few (metadata).
+    std::string bytes(std::uint64_t address, std::uint64_t size_bytes, std::string_view what) const;
+    /// Fills `out` from an address.
+    void read(std::uint64_t address, std::span<std::byte> out, std::string_view what) const;
+    /// The same bytes as a blob, a range of the file where the file has ranges.
+    BlobPtr blob(std::uint64_t address, std::uint64_t size_bytes, std::string_view what) const;
+    /// Bytes from `address` to the stored end, at most `limit_bytes`.
+    std::uint64_t available(std::uint64_t address, std::uint64_t limit_bytes) const noexcept;
+
+private:
+    struct Page {
+        std::uint64_t number = kUndefinedAddress;
+        std::string bytes;
+    };
+    static constexpr std::uint64_t kPageBytes = 16384;
+    static constexpr std::size_t kPages = 32;
+
+    void find_signature();
+    void parse_superblock(const Context& context);
+    void read_cached(std::uint64_t position, std::span<std::byte> out) const;
+
+    BlobPtr whole_;
+    Limits limits_;
+    Superblock superblock_;
+    mutable std::mutex mutex_;
+    mutable std::array<Page, kPages> pages_;
+};
+
+}  // namespace ckpt::h5

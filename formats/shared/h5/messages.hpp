@@ -1,0 +1,24 @@
+// Messages of object headers that become public values.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "formats/shared/h5/h5.hpp"
+#include "formats/shared/h5/image.hpp"
+#include "formats/shared/h5/object_header.hpp"
+
+namespace ckpt::h5 {
+
+/// Each throws Error (kDamaged) and, where the format has more than this engine, (kUnsupported).
+Dataspace read_dataspace(Cursor& cursor);
+std::vector<Filter> read_filters(Cursor& cursor);
+/// An attribute message, or the object of a dense attribute.
+Attribute read_attribute(const Image& image, std::string_view bytes);
+/// Everything that describes a dataset.
+Dataset read_dataset(const Image& image, const ObjectHeader& header);
+/// All links of a group, sorted and with bad names set aside.
+LinkList read_links(const Image& image, const ObjectHeader& header);
+AttributeList read_attributes(const Image& image, const ObjectHeader& header);
+
+}  // namespace ckpt::h5

@@ -1,0 +1,69 @@
+// Object headers: the messages that an object is made of.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "formats/shared/h5/image.hpp"
+
+namespace ckpt::h5 {
+
+enum class MessageType : std::uint8_t {
+    kNull = 0x00,
+    kDataspace = 0x01,
+    kLinkInfo = 0x02,
+    kDatatype = 0x03,
+    kOldFillValue = 0x04,
+    kFillValue = 0x05,
+    kLink = 0x06,
+    kExternalFiles = 0x07,
+    kLayout = 0x08,
+    kGroupInfo = 0x0a,
+    kFilters = 0x0b,
+    kAttribute = 0x0c,
+    kSharedMessageTable = 0x0f,
+    kContinuation = 0x10,
+    kSymbolTable = 0x11,
+    kTreeWidths = 0x13,
+    kDriverInfo = 0x14,
+    kAttributeInfo = 0x15,
+    kReferenceCount = 0x16,
+    kFileSpace = 0x17,
+    kCacheImage = 0x18,
+};
+
+struct Message {
+    MessageType type = MessageType::kNull;
+    bool is_shared = false;  ///< `bytes` say where the message is
+    std::optional<std::uint16_t> creation_order;
+    std::string bytes;
+};
+
+/// A message's own bytes, wherever they were.
+struct MessageBody {
+    std::string bytes;
+    bool is_committed = false;  ///< taken from a named datatype
+};
+
+/// All messages of one object, in the order of its blocks; null messages are left out.
+struct ObjectHeader {
+    std::uint64_t address = 0;
+    std::uint32_t reference_count = 1;
+    bool tracks_attribute_order = false;
+    std::vector<Message> messages;
+
+    /// The first message of a type, or nullptr.
+    const Message* find(MessageType type) const noexcept;
+};
+
+/// Reads both versions, with continuations. Throws Error (kDamaged).
+ObjectHeader read_object_header(const Image& image, std::uint64_t address);
+
+/// Follows a shared message. Throws Error (kUnsupported) for the shared-message heap.
+MessageBody message_body(const Image& image, const Message& message);
+/// The same for a record inside an attribute.
+MessageBody shared_body(const Image& image, MessageType type, std::string_view record);
+
+}  // namespace ckpt::h5
