@@ -1,0 +1,510 @@
+// Lays out the objects of a Writer: heap of texts, object headers, chunk indices, data. Facts: hdf5.md, 15.
+#include "formats/shared/h5/write.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <numeric>
+
+#include "formats/shared/h5/write_bytes.hpp"
+#include "formats/shared/h5/write_chunks.hpp"
+#include "formats/shared/h5/write_dense.hpp"
+#include "libckpt/error.hpp"
+
+namespace ckpt::h5 {
+namespace {
+
+constexpr std::uint64_t kSuperblockBytes = 48;
+constexpr std::uint64_t kDataAlignment = 64;
+constexpr std::uint64_t kMaxCompactDataBytes = 64;
+constexpr std::uint64_t kMinEncodedBytes = 4096;  // below, a chunk's overhead outweighs the gain
+constexpr std::size_t kMaxCompactLinks = 8;
+constexpr std::size_t kMaxCompactAttributes = 8;
+constexpr std::size_t kMaxMessageBytes = 65000;
+
+enum MessageType : unsigned {
+    kDataspaceMessage = 0x01,
+    kLinkInfoMessage = 0x02,
+    kDatatypeMessage = 0x03,
+    kFillValueMessage = 0x05,
+    kLinkMessage = 0x06,
+    kLayoutMessage = 0x08,
+    kGroupInfoMessage = 0x0a,
+    kFilterMessage = 0x0b,
+    kAttributeMessage = 0x0c,
+    kAttributeInfoMessage = 0x15,
+    kReferenceCountMessage = 0x16,
+};
+enum TreeType : unsigned { kLinksByName = 5, kLinksByOrder = 6, kAttributesByName = 8, kAttributesByOrder = 9 };
+
+std::uint64_t aligned(std::uint64_t offset, std::uint64_t alignment) {
+    return (offset + alignment - 1) / alignment * alignment;
+}
+
+std::uint64_t element_count(const WriteSpace& space) {
+    if (space.kind == WriteSpace::Kind::kNull) return 0;
+    return std::accumulate(space.dims.begin(), space.dims.end(), std::uint64_t{1}, std::multiplies<>());
+}
+
+std::string space_message(const WriteSpace& space) {
+    std::string message;
+    put(message, 1, 2);
+    put(message, 1, space.dims.size());
+    put(message, 1, 0);
+    put(message, 1, static_cast<std::uint64_t>(space.kind));
+    for (const std::uint64_t dim : space.dims) put(message, 8, dim);
+    return message;
+}
+
+struct Message {
+    unsigned type;
+    std::string body;
+    std::size_t creation_index = 0;
+};
+
+/// A version-2 object header of one block, without times.
+std::string object_header(const std::vector<Message>& messages, bool tracks_attributes) {
+    std::string body;
+    for (const Message& message : messages) {
+        put(body, 1, message.type);
+        put(body, 2, message.body.size());
+        put(body, 1, 0);
+        if (tracks_attributes) put(body, 2, message.creation_index);
+        body += message.body;
+    }
+    const unsigned width_code = body.size() < 1U << 8 ? 0 : body.size() < 1U << 16 ? 1 : 2;
+    std::string header = "OHDR";
+    put(header, 1, 2);
+    put(header, 1, width_code | (tracks_attributes ? 0x0cU : 0U));
+    put(header, 1U << width_code, body.size());
+    header += body;
+    seal(header);
+    return header;
+}
+
+/// Indices of `names` in the order of B-trees by name: by hash, then by name.
+std::vector<std::size_t> hash_order(const std::vector<std::string_view>& names, std::vector<std::uint32_t>& hashes) {
+    hashes.clear();
+    for (const auto name : names) hashes.push_back(metadata_checksum(name));
+    std::vector<std::size_t> order(names.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+        return hashes[a] != hashes[b] ? hashes[a] < hashes[b] : names[a] < names[b];
+    });
+    return order;
+}
+
+/// Texts as objects of global heap collections. Addresses are final at once: collections stand before everything else.
+class TextHeap {
+public:
+    explicit TextHeap(std::uint64_t start) : area_(start) {}
+
+    /// 16 bytes per text, to stand in the data.
+    std::string add(const std::vector<std::string>& texts) {
+        std::string references;
+        for (const std::string& text : texts) {
+            if (text.empty()) {
+                references.append(16, '\0');
+                continue;
+            }
+            if (objects_ == kMaxObjects || (objects_ > 0 && body_.size() + text.size() > kCollectionBytes)) finish();
+            ++objects_;
+            put(body_, 2, objects_);
+            put(body_, 2, 0);
+            put(body_, 4, 0);
+            put(body_, 8, text.size());
+            body_ += text;
+            body_.append((8 - body_.size() % 8) % 8, '\0');
+            put(references, 4, text.size());
+            put(references, 8, area_.next_address());
+            put(references, 4, objects_);
+        }
+        return references;
+    }
+    std::string& finish() {
+        if (objects_ == 0) return area_.bytes();
+        const std::uint64_t total = std::max<std::uint64_t>(kMinCollectionBytes, 16 + body_.size() + 16);
+        std::string collection("GCOL\1\0\0\0", 8);
+        put(collection, 8, total);
+        collection += body_;
+        const std::uint64_t free_bytes = total - collection.size();
+        put(collection, 8, 0);  // object 0: the free space
+        put(collection, 8, free_bytes);
+        collection.resize(static_cast<std::size_t>(total), '\0');
+        area_.append(collection);
+        body_.clear();
+        objects_ = 0;
+        return area_.bytes();
+    }
+
+private:
+    static constexpr unsigned kMaxObjects = 65000;
+    static constexpr std::size_t kCollectionBytes = std::size_t{1} << 20;
+    static constexpr std::uint64_t kMinCollectionBytes = 4096;
+    MetadataArea area_;
+    std::string body_;  // of the collection under construction
+    unsigned objects_ = 0;
+};
+
+}  // namespace
+
+/// One use of a Writer: everything that is known about where things come to lie.
+class FileLayout {
+public:
+    explicit FileLayout(std::vector<Writer::Object> objects) : objects_(std::move(objects)) {}
+
+    WritePlan run(Writer::ObjectId root) {
+        ++objects_[root].hard_links;
+        std::string metadata = store_texts();
+        places_.resize(objects_.size());
+        const std::uint64_t headers_start = kSuperblockBytes + metadata.size();
+        // Sizes do not depend on addresses: the first pass learns where everything is, the second one says it.
+        place_data(0);
+        const std::uint64_t headers_end = headers_start + build_headers(headers_start).size();
+        const std::uint64_t trees_end = place_trees(headers_end);
+        place_data(aligned(trees_end, kDataAlignment));
+        metadata += build_headers(headers_start);
+        return plan(std::move(metadata), headers_end, trees_end, places_[root].header);
+    }
+
+private:
+    struct Place {
+        std::uint64_t header = 0;
+        std::uint64_t data = 0;
+        std::uint64_t data_bytes = 0;
+        bool is_compact = false;
+        std::uint64_t tree = 0;             ///< where the chunk index begins
+        std::unique_ptr<ChunkPlan> chunks;  ///< of encoded data
+    };
+
+    /// Texts move to the heap; from here on all data are bytes.
+    std::string store_texts() {
+        TextHeap heap(kSuperblockBytes);
+        for (Writer::Object& object : objects_) {
+            if (!object.data.texts.empty()) object.data.bytes = heap.add(object.data.texts);
+            for (Writer::Attribute& attribute : object.attributes) {
+                if (!attribute.data.texts.empty()) attribute.data.bytes = heap.add(attribute.data.texts);
+            }
+        }
+        return std::move(heap.finish());
+    }
+
+    void place_data(std::uint64_t start) {
+        std::uint64_t at = start;
+        for (std::size_t i = 0; i < objects_.size(); ++i) {
+            const Writer::Object& object = objects_[i];
+            Place& place = places_[i];
+            if (object.is_group) continue;
+            place.data_bytes = element_count(object.data.space) * object.data.type.element_bytes;
+            const std::uint64_t present = object.blob ? object.blob->size_bytes() : object.data.bytes.size();
+            if (present != place.data_bytes) {
+                throw_error(ErrorCode::kInternal, "a dataset of {} bytes was given {}", place.data_bytes, present);
+            }
+            place.is_compact = place.data_bytes <= (object.blob ? 0 : kMaxCompactDataBytes);
+            if (place.is_compact) continue;
+            if (object.codec != Codec::kNone && place.data_bytes >= kMinEncodedBytes) {
+                if (!place.chunks) {
+                    place.chunks = std::make_unique<ChunkPlan>(
+                        plan_chunks(object.data.space.dims, object.data.type.element_bytes));
+                }
+                continue;
+            }
+            at = aligned(at, kDataAlignment);
+            place.data = at;
+            at += place.data_bytes;
+        }
+        data_end_ = at;
+    }
+
+    std::uint64_t place_trees(std::uint64_t at) {
+        for (std::size_t i = 0; i < objects_.size(); ++i) {
+            if (!places_[i].chunks) continue;
+            places_[i].tree = at;
+            at += chunk_tree_bytes(places_[i].chunks->parts.size(), objects_[i].data.space.dims.size());
+        }
+        return at;
+    }
+
+    std::string build_headers(std::uint64_t start) {
+        MetadataArea area(start);
+        for (std::size_t i = 0; i < objects_.size(); ++i) {
+            const Writer::Object& object = objects_[i];
+            std::vector<Message> messages;
+            if (object.is_group) {
+                add_group(area, object, messages);
+            } else {
+                add_dataset(object, places_[i], messages);
+            }
+            if (object.hard_links > 1) {
+                std::string count(1, '\0');
+                put(count, 4, object.hard_links);
+                messages.push_back({kReferenceCountMessage, std::move(count)});
+            }
+            add_attributes(area, object, messages);
+            places_[i].header = area.append(object_header(messages, !object.attributes.empty()));
+        }
+        return std::move(area.bytes());
+    }
+
+    std::string link_body(const Writer::Link& link, std::size_t order) const {
+        const bool is_soft = !link.soft_target.empty();
+        const unsigned width_code = link.name.size() < 256 ? 0 : 1;
+        std::string body;
+        put(body, 1, 1);
+        put(body, 1, width_code | 4U | 16U | (is_soft ? 8U : 0U));
+        if (is_soft) put(body, 1, 1);
+        put(body, 8, order);
+        put(body, 1, 1);  // UTF-8
+        put(body, 1U << width_code, link.name.size());
+        body += link.name;
+        if (is_soft) {
+            put(body, 2, link.soft_target.size());
+            body += link.soft_target;
+        } else {
+            put(body, 8, places_[link.target].header);
+        }
+        return body;
+    }
+
+    void add_group(MetadataArea& area, const Writer::Object& object, std::vector<Message>& messages) const {
+        std::vector<std::string> bodies;
+        std::vector<std::string_view> names;
+        bool is_dense = object.links.size() > kMaxCompactLinks;
+        for (const Writer::Link& link : object.links) {
+            bodies.push_back(link_body(link, bodies.size()));
+            names.push_back(link.name);
+            is_dense |= bodies.back().size() >= kMaxMessageBytes;
+        }
+        std::string info(1, '\0');
+        put(info, 1, 3);  // creation order tracked and indexed
+        put(info, 8, bodies.size());
+        if (!is_dense) {
+            for (int i = 0; i < 3; ++i) put(info, 8, kUndefinedAddress);
+        } else {
+            const HeapIds heap = write_heap(area, bodies, 7);
+            std::vector<std::uint32_t> hashes;
+            std::vector<std::string> by_name;
+            std::vector<std::string> by_order;
+            for (const std::size_t i : hash_order(names, hashes)) {
+                put(by_name.emplace_back(), 4, hashes[i]);
+                by_name.back() += heap.ids[i];
+            }
+            for (std::size_t i = 0; i < bodies.size(); ++i) {
+                put(by_order.emplace_back(), 8, i);
+                by_order.back() += heap.ids[i];
+            }
+            put(info, 8, heap.address);
+            put(info, 8, write_btree2(area, kLinksByName, by_name));
+            put(info, 8, write_btree2(area, kLinksByOrder, by_order));
+        }
+        messages.push_back({kLinkInfoMessage, std::move(info)});
+        messages.push_back({kGroupInfoMessage, std::string(2, '\0')});
+        if (is_dense) return;
+        for (std::string& body : bodies) messages.push_back({kLinkMessage, std::move(body)});
+    }
+
+    void add_dataset(const Writer::Object& object, const Place& place, std::vector<Message>& messages) const {
+        messages.push_back({kDataspaceMessage, space_message(object.data.space)});
+        messages.push_back({kDatatypeMessage, object.data.type.message});
+        messages.push_back({kFillValueMessage, place.chunks ? "\x03\x0b" : "\x03\x0a"});
+        std::string layout = "\x03";
+        if (place.is_compact) {
+            put(layout, 1, 0);
+            put(layout, 2, object.data.bytes.size());
+            layout += object.data.bytes;
+        } else if (!place.chunks) {
+            put(layout, 1, 1);
+            put(layout, 8, place.data);
+            put(layout, 8, place.data_bytes);
+        } else {
+            const std::size_t rank = object.data.space.dims.size();
+            put(layout, 1, 2);
+            put(layout, 1, rank + 1);
+            put(layout, 8, chunk_tree_root(place.tree, place.chunks->parts.size(), rank));
+            for (const std::uint64_t dim : place.chunks->dims) put(layout, 4, dim);
+            put(layout, 4, object.data.type.element_bytes);
+        }
+        messages.push_back({kLayoutMessage, std::move(layout)});
+        if (place.chunks) {
+            messages.push_back({kFilterMessage, filter_message(object.codec, object.data.type.element_bytes)});
+        }
+    }
+
+    static std::string attribute_body(const Writer::Attribute& attribute) {
+        const std::string space = space_message(attribute.data.space);
+        std::string body;
+        put(body, 1, 3);
+        put(body, 1, 0);
+        put(body, 2, attribute.name.size() + 1);
+        put(body, 2, attribute.data.type.message.size());
+        put(body, 2, space.size());
+        put(body, 1, 1);  // the name is UTF-8
+        body += attribute.name;
+        body += '\0';
+        body += attribute.data.type.message;
+        body += space;
+        body += attribute.data.bytes;
+        return body;
+    }
+
+    static void add_attributes(MetadataArea& area, const Writer::Object& object, std::vector<Message>& messages) {
+        if (object.attributes.empty()) return;
+        std::vector<std::string> bodies;
+        std::vector<std::string_view> names;
+        bool is_dense = object.attributes.size() > kMaxCompactAttributes;
+        for (const Writer::Attribute& attribute : object.attributes) {
+            bodies.push_back(attribute_body(attribute));
+            names.push_back(attribute.name);
+            is_dense |= bodies.back().size() >= kMaxMessageBytes;
+        }
+        std::string info(1, '\0');
+        put(info, 1, 3);
+        put(info, 2, bodies.size());
+        if (!is_dense) {
+            for (int i = 0; i < 3; ++i) put(info, 8, kUndefinedAddress);
+            messages.push_back({kAttributeInfoMessage, std::move(info)});
+            for (std::size_t i = 0; i < bodies.size(); ++i) {
+                messages.push_back({kAttributeMessage, std::move(bodies[i]), i});
+            }
+            return;
+        }
+        const HeapIds heap = write_heap(area, bodies, 8);
+        std::vector<std::uint32_t> hashes;
+        std::vector<std::string> by_name;
+        std::vector<std::string> by_order;
+        for (const std::size_t i : hash_order(names, hashes)) {
+            std::string& record = by_name.emplace_back(heap.ids[i]);
+            put(record, 1, 0);
+            put(record, 4, i);
+            put(record, 4, hashes[i]);
+        }
+        for (std::size_t i = 0; i < bodies.size(); ++i) {
+            std::string& record = by_order.emplace_back(heap.ids[i]);
+            put(record, 1, 0);
+            put(record, 4, i);
+        }
+        put(info, 8, heap.address);
+        put(info, 8, write_btree2(area, kAttributesByName, by_name));
+        put(info, 8, write_btree2(area, kAttributesByOrder, by_order));
+        messages.push_back({kAttributeInfoMessage, std::move(info)});
+    }
+
+    static std::string superblock(std::uint64_t end, std::uint64_t root) {
+        std::string block("\x89HDF\r\n\x1a\n\2\x08\x08\0", 12);
+        put(block, 8, 0);
+        put(block, 8, kUndefinedAddress);
+        put(block, 8, end);
+        put(block, 8, root);
+        seal(block);
+        return block;
+    }
+
+    WritePlan plan(std::string metadata, std::uint64_t headers_end, std::uint64_t trees_end, std::uint64_t root) {
+        const bool is_encoded = trees_end > headers_end;
+        PlannedFile file;
+        const std::uint64_t data_end = std::max(data_end_, trees_end);
+        if (!is_encoded) {
+            file.extents.push_back({LiteralExtent{superblock(data_end, root) + std::move(metadata)}});
+        } else {
+            file.extents.push_back({LateExtent{kSuperblockBytes,
+                                               [root](std::span<const ExtentResult> results) {
+                                                   return superblock(
+                                                       results.back().offset_bytes + results.back().size_bytes, root);
+                                               },
+                                               true}});
+            file.extents.push_back({LiteralExtent{std::move(metadata)}});
+        }
+        const std::size_t trees_at = file.extents.size();
+        if (is_encoded) file.extents.emplace_back();  // filled below, when the chunks have their numbers
+        std::uint64_t at = trees_end;
+        for (std::size_t i = 0; i < objects_.size(); ++i) {
+            Writer::Object& object = objects_[i];
+            const Place& place = places_[i];
+            if (object.is_group || place.is_compact || place.chunks) continue;
+            if (place.data > at) file.extents.push_back({LiteralExtent{std::string(place.data - at, '\0')}});
+            BlobPtr blob = object.blob ? std::move(object.blob) : memory_blob(std::move(object.data.bytes));
+            file.extents.push_back({BlobExtent{std::move(blob)}});
+            at = place.data + place.data_bytes;
+        }
+        if (is_encoded) {
+            file.extents[trees_at] = {LateExtent{trees_end - headers_end, add_chunks(file.extents), true}};
+        }
+        WritePlan result;
+        result.files.push_back(std::move(file));
+        return result;
+    }
+
+    /// Appends the encoded chunks; returns what makes their indices.
+    std::function<std::string(std::span<const ExtentResult>)> add_chunks(std::vector<Extent>& extents) {
+        struct Tree {
+            std::uint64_t start;
+            std::shared_ptr<const ChunkPlan> chunks;
+            std::vector<std::uint64_t> shape;
+            std::size_t first_extent;
+        };
+        std::vector<Tree> trees;
+        for (std::size_t i = 0; i < objects_.size(); ++i) {
+            if (!places_[i].chunks) continue;
+            const Writer::Object& object = objects_[i];
+            trees.push_back({places_[i].tree, std::move(places_[i].chunks), object.data.space.dims, extents.size()});
+            const ChunkPlan& chunks = *trees.back().chunks;
+            const auto encode = chunk_encoder(object.codec, object.data.type.element_bytes, chunks.chunk_bytes);
+            for (const ChunkPlan::Part& part : chunks.parts) {
+                extents.push_back({EncodedExtent{object.blob, part.offset_bytes, part.size_bytes, encode}});
+            }
+        }
+        return [trees = std::move(trees)](std::span<const ExtentResult> results) {
+            std::string bytes;
+            for (const Tree& tree : trees) {
+                std::vector<StoredPart> stored;
+                for (std::size_t i = 0; i < tree.chunks->parts.size(); ++i) {
+                    const ExtentResult& result = results[tree.first_extent + i];
+                    stored.push_back({result.offset_bytes, result.size_bytes});
+                }
+                bytes += chunk_tree(tree.start, *tree.chunks, tree.shape, stored);
+            }
+            return bytes;
+        };
+    }
+
+    std::vector<Writer::Object> objects_;
+    std::vector<Place> places_;
+    std::uint64_t data_end_ = 0;
+};
+
+Writer::ObjectId Writer::add_group() {
+    objects_.emplace_back().is_group = true;
+    return static_cast<ObjectId>(objects_.size() - 1);
+}
+
+Writer::ObjectId Writer::add_dataset(WriteData data) {
+    objects_.emplace_back().data = std::move(data);
+    return static_cast<ObjectId>(objects_.size() - 1);
+}
+
+Writer::ObjectId Writer::add_dataset(WriteType type, WriteSpace space, BlobPtr blob, Codec codec) {
+    Object& object = objects_.emplace_back();
+    object.data.type = std::move(type);
+    object.data.space = std::move(space);
+    object.blob = std::move(blob);
+    object.codec = object.data.space.kind == WriteSpace::Kind::kSimple ? codec : Codec::kNone;
+    return static_cast<ObjectId>(objects_.size() - 1);
+}
+
+void Writer::link(ObjectId group, std::string name, ObjectId target) {
+    objects_[group].links.push_back({std::move(name), "", target});
+    ++objects_[target].hard_links;
+}
+
+void Writer::soft_link(ObjectId group, std::string name, std::string target_path) {
+    objects_[group].links.push_back({std::move(name), std::move(target_path), 0});
+}
+
+void Writer::attribute(ObjectId object, std::string name, WriteData data) {
+    objects_[object].attributes.push_back({std::move(name), std::move(data)});
+}
+
+WritePlan Writer::plan(ObjectId root) {
+    return FileLayout(std::move(objects_)).run(root);
+}
+
+}  // namespace ckpt::h5

@@ -1,0 +1,112 @@
+// Writing HDF5: a tree of groups, datasets, links and attributes becomes the plan of one file.
+//
+// Only structures that libhdf5 1.8 and later read are written: superblock 2, object headers 2, datatypes of versions 1
+// and 3, layout message 3 (HDF5 File Format Specification 3.0).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "libckpt/blob.hpp"
+#include "libckpt/write_plan.hpp"
+
+namespace ckpt::h5 {
+
+/// A datatype message as it stands in the file, and the bytes of one element.
+struct WriteType {
+    std::string message;
+    std::uint32_t element_bytes = 0;
+};
+
+/// Little-endian. `width_bytes` is 1, 2, 4 or 8.
+WriteType integer_type(unsigned width_bytes, bool is_signed);
+/// IEEE binary16, binary32 or binary64, by width 2, 4 or 8.
+WriteType ieee_type(unsigned width_bytes);
+/// 16 bits: sign, 8 of exponent, 7 of mantissa.
+WriteType bfloat16_type();
+/// h5py's bool: an enum {FALSE 0, TRUE 1} over int8.
+WriteType bool_type();
+/// h5py's complex: a compound {r, i} of two equal floats.
+WriteType complex_type(const WriteType& part);
+/// Variable-length UTF-8 text; no element may hold NUL.
+WriteType text_type();
+
+struct WriteSpace {
+    enum class Kind : std::uint8_t { kScalar, kSimple, kNull } kind = Kind::kScalar;
+    std::vector<std::uint64_t> dims;  ///< kSimple only; 1 to 32
+};
+inline WriteSpace scalar_space() {
+    return {};
+}
+inline WriteSpace null_space() {
+    return {WriteSpace::Kind::kNull, {}};
+}
+/// Without dimensions it is a scalar's.
+inline WriteSpace simple_space(std::vector<std::uint64_t> dims) {
+    return dims.empty() ? WriteSpace{} : WriteSpace{WriteSpace::Kind::kSimple, std::move(dims)};
+}
+
+/// Elements held in memory: raw bytes, or texts where the type is `text_type()`.
+struct WriteData {
+    WriteType type;
+    WriteSpace space;
+    std::string bytes;
+    std::vector<std::string> texts;
+};
+/// One text as a scalar.
+WriteData text_data(std::string text);
+/// Texts in one dimension.
+WriteData texts_data(std::vector<std::string> texts);
+
+enum class Codec : std::uint8_t { kNone, kGzip, kZstd };
+
+/// Collects objects, then lays them out. Objects and their data stand in the file in the order in which they were
+/// added. Deterministic; nothing depends on time. Not thread-safe.
+class Writer {
+public:
+    using ObjectId = std::uint32_t;
+
+    ObjectId add_group();
+    /// Small data (up to 64 bytes, and none at all) stand in the object's header, others at a multiple of 64.
+    ObjectId add_dataset(WriteData data);
+    /// `blob` holds the elements, row-major; its size must match type and space. The data stand at a multiple of 64
+    /// bytes; with a codec, larger data are stored as shuffled and encoded chunks of about 1 MiB instead.
+    ObjectId add_dataset(WriteType type, WriteSpace space, BlobPtr blob, Codec codec = Codec::kNone);
+
+    /// A hard link. Cycles and any number of links to one object are legal. The name may not be empty or "." or hold
+    /// '/' or NUL, and must be unique within its group.
+    void link(ObjectId group, std::string name, ObjectId target);
+    void soft_link(ObjectId group, std::string name, std::string target_path);
+    /// The name must be unique within its object and may not hold NUL.
+    void attribute(ObjectId object, std::string name, WriteData data);
+
+    /// The file whose root group is `root`: superblock, metadata, then data. Every offset is known before a byte is
+    /// written, but for encoded chunks, whose addresses are filled in at last. The writer is used up.
+    WritePlan plan(ObjectId root);
+
+private:
+    friend class FileLayout;
+    struct Attribute {
+        std::string name;
+        WriteData data;
+    };
+    struct Link {
+        std::string name;
+        std::string soft_target;  ///< empty for hard links
+        ObjectId target = 0;
+    };
+    struct Object {
+        bool is_group = false;
+        WriteData data;
+        BlobPtr blob;  ///< instead of bytes in `data`
+        Codec codec = Codec::kNone;
+        std::vector<Link> links;
+        std::vector<Attribute> attributes;
+        std::uint32_t hard_links = 0;
+    };
+    std::vector<Object> objects_;
+};
+
+}  // namespace ckpt::h5
