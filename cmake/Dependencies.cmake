@@ -1,8 +1,8 @@
 # Debian bookworm's packages; each is used in the layer named behind it.
 find_package(Threads REQUIRED)
 find_package(fmt 9 REQUIRED)                    # everywhere
-find_package(CLI11 2.1 REQUIRED)                # tools
-find_package(nlohmann_json 3.11 REQUIRED)       # tools
+find_package(CLI11 2.1 REQUIRED)                # tools, formats/hdf5
+find_package(nlohmann_json 3.11 REQUIRED)       # tools, formats/hdf5
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)         # formats/shared/h5
 pkg_check_modules(deflate REQUIRED IMPORTED_TARGET libdeflate)   # libckpt (crc32), formats/shared/zip, formats/shared/h5

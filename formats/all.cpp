@@ -1,6 +1,7 @@
 // The only file that names all layouts.
 #include "formats/all.hpp"
 
+#include "formats/hdf5/hdf5_format.hpp"
 #include "formats/torch/torch_format.hpp"
 
 namespace ckpt {
@@ -8,6 +9,7 @@ namespace ckpt {
 Registry all_formats() {
     std::vector<std::unique_ptr<Format>> formats;
     formats.push_back(make_torch_format());
+    formats.push_back(make_hdf5_format());
     return Registry(std::move(formats));
 }
 

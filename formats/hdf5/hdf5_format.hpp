@@ -1,4 +1,4 @@
-// The hdf5 layout behind the Format interface; see README.md for its bytes.
+// The layout "hdf5": any HDF5 file for reading; documents in our schema for writing (README).
 #pragma once
 
 #include <memory>

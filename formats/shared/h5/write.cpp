@@ -190,6 +190,7 @@ private:
 
     void place_data(std::uint64_t start) {
         std::uint64_t at = start;
+        data_end_ = 0;
         for (std::size_t i = 0; i < objects_.size(); ++i) {
             const Writer::Object& object = objects_[i];
             Place& place = places_[i];
@@ -211,8 +212,8 @@ private:
             at = aligned(at, kDataAlignment);
             place.data = at;
             at += place.data_bytes;
+            data_end_ = at;
         }
-        data_end_ = at;
     }
 
     std::uint64_t place_trees(std::uint64_t at) {

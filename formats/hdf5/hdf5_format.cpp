@@ -1,0 +1,112 @@
+// The HDF5 layout: engine, reader and writer put together.
+#include "formats/hdf5/hdf5_format.hpp"
+
+#include <algorithm>
+
+#include "formats/hdf5/read_document.hpp"
+#include "formats/hdf5/write_document.hpp"
+#include "formats/shared/h5/h5.hpp"
+#include "libckpt/elements.hpp"
+#include "libckpt/error.hpp"
+#include "libckpt/walk.hpp"
+
+namespace ckpt {
+namespace {
+
+constexpr std::string_view kSignature = "\x89HDF\r\n\x1a\n";
+constexpr std::size_t kMostDepth = 100000;
+
+/// Whether the signature stands at 0, 512, 1024, ... within what was read of the file.
+bool has_signature(std::string_view head) noexcept {
+    for (std::size_t at = 0; at + kSignature.size() <= head.size(); at = at == 0 ? 512 : at * 2) {
+        if (head.substr(at, kSignature.size()) == kSignature) return true;
+    }
+    return false;
+}
+
+std::shared_ptr<const h5::H5File> open_file(const Source& source, const Context& context) {
+    if (source.is_folder) throw Error(ErrorCode::kNotCheckpoint, "is a folder, not an HDF5 file");
+    try {
+        return h5::H5File::open(file_blob({source.file, 0, source.size_bytes}), context);
+    } catch (const Error& error) {
+        if (error.code() == ErrorCode::kNotCheckpoint) throw Error(error.code(), describe_stranger(source));
+        throw;
+    }
+}
+
+class Hdf5Format final : public Format {
+public:
+    std::string_view name() const noexcept override { return "hdf5"; }
+    std::vector<std::string_view> extensions() const override { return {"h5", "hdf5"}; }
+    Capabilities capabilities() const override {
+        return {true, false, "HDF5, as h5py, Keras and others write it", "everything", {"gzip", "zstd"}};
+    }
+
+    Evidence probe(const Source& source) const noexcept override {
+        if (source.is_folder) return Evidence::kNo;
+        if (has_signature(source.head)) return Evidence::kCertain;
+        if (!source.head.empty() && source.head.size() < kSignature.size() && kSignature.starts_with(source.head))
+            return Evidence::kLikely;
+        for (const std::string_view extension : {".h5", ".hdf5"}) {
+            if (source.name.ends_with(extension)) return Evidence::kByName;
+        }
+        return Evidence::kNo;
+    }
+
+    Document read(const Source& source, const Context& context) const override {
+        return hdf5::read_document(open_file(source, context), context);
+    }
+
+    std::vector<Loss> preflight(const Document&, const WriteOptions&) const override { return {}; }
+
+    WritePlan plan(const Document& document, const WriteOptions& options, const Context&) const override {
+        h5::Codec codec = h5::Codec::kNone;
+        if (options.compress == "gzip") {
+            codec = h5::Codec::kGzip;
+        } else if (options.compress == "zstd") {
+            codec = h5::Codec::kZstd;
+        } else if (!options.compress.empty()) {
+            throw_error(ErrorCode::kRefused, "HDF5 files are compressed by gzip or zstd, not by '{}'",
+                        options.compress);
+        }
+        return hdf5::plan_document(document, codec);
+    }
+
+    /// Quick: the structure. Full: all elements of all tensors, through their filters and checksums.
+    std::vector<Finding> verify(const Source& source, VerifyLevel level, const Context& context) const override {
+        auto findings = Format::verify(source, level, context);
+        if (level == VerifyLevel::kQuick || !findings.empty()) return findings;
+        const Document document = read(source, context);
+        std::vector<std::byte> buffer(std::size_t{1} << 20);
+        walk(
+            document.root,
+            [&](const Visit& visit) {
+                if (visit.same_as != nullptr || !visit.value.is(Kind::kTensor)) return WalkStep::kInto;
+                if (!visit.value.tensor().storage) return WalkStep::kInto;
+                try {
+                    const BlobPtr blob = visit.value.tensor().storage->blob;
+                    for (std::uint64_t done = 0; done < blob->size_bytes();) {
+                        context.check_cancelled();
+                        const auto piece = std::span(buffer).first(static_cast<std::size_t>(
+                            std::min<std::uint64_t>(buffer.size(), blob->size_bytes() - done)));
+                        blob->read(done, piece);
+                        done += piece.size();
+                    }
+                } catch (const Error& error) {
+                    if (error.code() == ErrorCode::kCancelled) throw;
+                    findings.push_back({Finding::Severity::kDamage, visit.path, error.message()});
+                }
+                return WalkStep::kInto;
+            },
+            kMostDepth);
+        return findings;
+    }
+};
+
+}  // namespace
+
+std::unique_ptr<Format> make_hdf5_format() {
+    return std::make_unique<Hdf5Format>();
+}
+
+}  // namespace ckpt

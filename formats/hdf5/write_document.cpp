@@ -1,0 +1,610 @@
+// Values become groups and datasets; what HDF5 has no words for becomes attributes under "ckpt:".
+#include "formats/hdf5/write_document.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "formats/hdf5/schema.hpp"
+#include "formats/hdf5/survey.hpp"
+#include "formats/hdf5/text.hpp"
+#include "formats/hdf5/types.hpp"
+#include "formats/hdf5/value_text.hpp"
+#include "formats/shared/h5/write_bytes.hpp"
+#include "libckpt/elements.hpp"
+#include "libckpt/error.hpp"
+
+namespace ckpt::hdf5 {
+namespace {
+
+constexpr std::size_t kMaxRank = 32;
+
+h5::WriteData integer_data(std::uint64_t value, bool is_signed = true) {
+    h5::WriteData data{h5::integer_type(8, is_signed), h5::scalar_space(), "", {}};
+    h5::put(data.bytes, 8, value);
+    return data;
+}
+h5::WriteData integers_data(const std::vector<std::int64_t>& values) {
+    h5::WriteData data{h5::integer_type(8, true), h5::simple_space({values.size()}), "", {}};
+    for (const std::int64_t value : values) h5::put(data.bytes, 8, static_cast<std::uint64_t>(value));
+    return data;
+}
+h5::WriteData true_data() {
+    return {h5::bool_type(), h5::scalar_space(), "\1", {}};
+}
+h5::WriteData bytes_data(std::string_view bytes) {
+    return {h5::integer_type(1, false), h5::simple_space({bytes.size()}), std::string(bytes), {}};
+}
+
+template <typename T>
+void put_bits(std::string& out, T value) {
+    char raw[sizeof value];
+    std::memcpy(raw, &value, sizeof value);
+    out.append(raw, sizeof value);
+}
+
+/// The double as another width, where nothing is lost by that, NaN payloads included.
+std::optional<std::string> narrowed(DType dtype, double value) {
+    std::string bytes;
+    double back = 0;
+    if (dtype == DType::kFloat64) {
+        put_bits(bytes, value);
+        return bytes;
+    }
+    if (dtype == DType::kFloat32) {
+        const auto narrow = static_cast<float>(value);
+        put_bits(bytes, narrow);
+        back = narrow;
+    } else if (dtype == DType::kFloat16) {
+        const std::uint16_t narrow = double_to_float16(value);
+        put_bits(bytes, narrow);
+        back = float16_to_double(narrow);
+    } else {
+        return std::nullopt;
+    }
+    return std::memcmp(&back, &value, sizeof value) == 0 ? std::optional(bytes) : std::nullopt;
+}
+
+/// A number in the width that its NumPy type names.
+std::optional<h5::WriteData> numpy_number(const Value& value, DType dtype) {
+    const DTypeInfo& info = dtype_info(dtype);
+    h5::WriteData data{stored_type(dtype).type, h5::scalar_space(), "", {}};
+    if (info.cls == DTypeClass::kBool && value.is(Kind::kBool)) {
+        data.bytes.push_back(value.as_bool() ? '\1' : '\0');
+        return data;
+    }
+    if (info.cls == DTypeClass::kFloat && value.is(Kind::kFloat)) {
+        const auto bytes = narrowed(dtype, value.as_double());
+        if (!bytes) return std::nullopt;
+        data.bytes = *bytes;
+        return data;
+    }
+    if (info.cls == DTypeClass::kComplex && value.is(Kind::kComplex)) {
+        const DType part = dtype == DType::kComplex64 ? DType::kFloat32 : DType::kFloat64;
+        const auto real = narrowed(part, value.as_complex().real());
+        const auto imaginary = narrowed(part, value.as_complex().imag());
+        if (!real || !imaginary) return std::nullopt;
+        data.bytes = *real + *imaginary;
+        return data;
+    }
+    const unsigned bits = info.bits;
+    if (info.cls == DTypeClass::kSigned && value.is(Kind::kInt)) {
+        const auto number = value.as_int64();
+        if (!number ||
+            (bits < 64 && (*number < -(std::int64_t{1} << (bits - 1)) || *number >= std::int64_t{1} << (bits - 1))))
+            return std::nullopt;
+        h5::put(data.bytes, bits / 8, static_cast<std::uint64_t>(*number));
+        return data;
+    }
+    if (info.cls == DTypeClass::kUnsigned && value.is(Kind::kInt)) {
+        const auto number = value.as_uint64();
+        if (!number || (bits < 64 && *number >> bits != 0)) return std::nullopt;
+        h5::put(data.bytes, bits / 8, *number);
+        return data;
+    }
+    return std::nullopt;
+}
+
+/// A list of plain numbers of one kind, or of plain texts, as one array.
+std::optional<h5::WriteData> packed(const std::vector<Value>& items) {
+    if (items.empty()) return std::nullopt;
+    const Kind kind = items.front().kind();
+    const auto all = [&items](auto is_fine) { return std::all_of(items.begin(), items.end(), is_fine); };
+    if (kind == Kind::kString) {
+        const bool is_plain = all([](const Value& v) {
+            return v.is(Kind::kString) && v.type().empty() && !v.node()->attributes && is_plain_text(v.as_string());
+        });
+        if (!is_plain) return std::nullopt;
+        std::vector<std::string> texts;
+        for (const Value& item : items) texts.emplace_back(item.as_string());
+        return h5::texts_data(std::move(texts));
+    }
+    if (!all([kind](const Value& v) { return v.is(kind) && v.node() == nullptr; })) return std::nullopt;
+    h5::WriteData data;
+    data.space = h5::simple_space({items.size()});
+    if (kind == Kind::kBool) {
+        data.type = h5::bool_type();
+        for (const Value& item : items) data.bytes.push_back(item.as_bool() ? '\1' : '\0');
+    } else if (kind == Kind::kInt && all([](const Value& v) { return v.as_int64().has_value(); })) {
+        data.type = h5::integer_type(8, true);
+        for (const Value& item : items) put_bits(data.bytes, *item.as_int64());
+    } else if (kind == Kind::kFloat) {
+        data.type = h5::ieee_type(8);
+        for (const Value& item : items) put_bits(data.bytes, item.as_double());
+    } else {
+        return std::nullopt;
+    }
+    return data;
+}
+
+class DocumentWriter {
+public:
+    DocumentWriter(const Document& document, h5::Codec codec)
+        : document_(document),
+          codec_(codec),
+          survey_(document),
+          texts_([this](const Node& node) { return survey_.is_shared(node); },
+                 [this](Value value) { return set_aside(value); }) {}
+
+    WritePlan run() {
+        const Value& root = document_.root;
+        const bool is_group = is_written_as_group(root);
+        std::string aside_name = "ckpt:aside";
+        if (is_group) {
+            root_ = object_for(root);
+        } else {
+            root_ = writer_.add_group();
+            writer_.attribute(root_, std::string(kRoot), h5::text_data("value"));
+            writer_.link(root_, "value", object_for(root));
+        }
+        finish_groups();
+        if (!document_.attributes.empty()) {
+            writer_.attribute(root_, std::string(kDocument), h5::text_data(texts_.object(document_.attributes)));
+        }
+        writer_.attribute(root_, std::string(kSchema), integer_data(kSchemaVersion));
+        if (!aside_.empty()) {
+            while (root_names_.contains(aside_name)) aside_name += '~';
+            const auto group = writer_.add_group();
+            writer_.link(root_, aside_name, group);
+            writer_.attribute(root_, std::string(kAside), h5::text_data(aside_name));
+            for (std::size_t i = 0; i < aside_.size(); ++i) {  // grows while it is written
+                writer_.link(group, std::to_string(i), object_for(aside_[i]));
+                finish_groups();
+            }
+        }
+        return writer_.plan(root_);
+    }
+
+private:
+    using ObjectId = h5::Writer::ObjectId;
+
+    /// A group whose members are still to be written.
+    struct Group {
+        ObjectId id;
+        std::vector<std::pair<std::string, Value>> members;
+        std::size_t next = 0;
+    };
+
+    void attribute(ObjectId object, std::string_view name, h5::WriteData data) {
+        writer_.attribute(object, std::string(name), std::move(data));
+    }
+    void attribute(ObjectId object, std::string_view name, std::string_view text) {
+        attribute(object, name, h5::text_data(std::string(text)));
+    }
+
+    ValueReference set_aside(Value value) {
+        aside_.push_back(value);
+        return {ValueReference::Where::kAsideValue, aside_.size() - 1, ""};
+    }
+
+    /// Depth first, so that data lie in the document's order. Iterative: nesting has no limit.
+    void finish_groups() {
+        while (!groups_.empty()) {
+            const std::size_t top = groups_.size() - 1;
+            if (groups_[top].next == groups_[top].members.size()) {
+                groups_.pop_back();
+                continue;
+            }
+            const ObjectId parent = groups_[top].id;
+            auto [name, value] = std::move(groups_[top].members[groups_[top].next++]);
+            if (const auto target = soft_link_target(value)) {
+                writer_.soft_link(parent, std::move(name), *target);
+                continue;
+            }
+            const ObjectId object = object_for(value);  // may open another group
+            writer_.link(parent, std::move(name), object);
+        }
+    }
+
+    /// A soft link that led nowhere in the file it was read from.
+    static std::optional<std::string> soft_link_target(const Value& value) {
+        if (!value.is(Kind::kObject) || value.type() != kSoftLinkType || !value.node()->recipe) return std::nullopt;
+        const Value& state = value.node()->recipe->state;
+        const Value* target = state.is(Kind::kDict) ? state.dict().find("target") : nullptr;
+        const bool is_plain = target != nullptr && target->is(Kind::kString) && !target->as_string().empty() &&
+                              target->as_string().size() < 32768 && is_plain_text(target->as_string());
+        return is_plain ? std::optional(std::string(target->as_string())) : std::nullopt;
+    }
+
+    static bool is_written_as_group(const Value& value) {
+        switch (value.kind()) {
+            case Kind::kDict:
+            case Kind::kObject:
+                return true;
+            case Kind::kList:
+            case Kind::kTuple:
+            case Kind::kSet:
+                return !packed_form(value.sequence());
+            case Kind::kTensor:
+                return !value.tensor().parts.empty();
+            default:
+                return false;
+        }
+    }
+    static std::optional<h5::WriteData> packed_form(const SequenceNode& node) {
+        const bool is_wanted = node.items.size() > kMaxUnpackedItems || node.attribute(kPackedMark) != nullptr;
+        return is_wanted ? packed(node.items) : std::nullopt;
+    }
+
+    /// The object that a value is, made if it is met for the first time.
+    ObjectId object_for(const Value& value) {
+        const Node* node = value.node();
+        if (node == nullptr) return plain_scalar(value);
+        if (value.is(Kind::kTensor) && value.tensor().storage) node = survey_.view(value.tensor()).first;
+        if (const auto found = objects_.find(node); found != objects_.end()) return found->second;
+        const ObjectId object = new_object(value);
+        objects_.emplace(node, object);
+        return object;
+    }
+
+    ObjectId new_object(const Value& value) {
+        const Node& node = *value.node();
+        ObjectId object = 0;
+        switch (value.kind()) {
+            case Kind::kNull:
+            case Kind::kBool:
+            case Kind::kInt:
+            case Kind::kFloat:
+            case Kind::kComplex:
+                object = scalar(value);
+                break;
+            case Kind::kString:
+                object = text(value.as_string());
+                break;
+            case Kind::kBytes:
+                object = writer_.add_dataset(bytes_data(value.as_bytes()));
+                attribute(object, kKind, kind_name(Kind::kBytes));
+                break;
+            case Kind::kList:
+            case Kind::kTuple:
+            case Kind::kSet:
+                object = sequence(value);
+                break;
+            case Kind::kDict:
+                object = dict(value.dict());
+                break;
+            case Kind::kObject:
+                object = this->object(value.object());
+                break;
+            case Kind::kTensor:
+                object = tensor(value.tensor());
+                break;
+        }
+        if (!node.type.empty()) type_attribute(object, node.type);
+        const bool is_made_from_recipe = value.is(Kind::kDict) || value.is(Kind::kList);
+        if (is_made_from_recipe && node.recipe) attribute(object, kRecipe, texts_.recipe(*node.recipe, false));
+        node_attributes(object, node);
+        return object;
+    }
+
+    void type_attribute(ObjectId object, const std::string& type) {
+        if (is_plain_text(type)) {
+            attribute(object, kType, type);
+        } else {
+            attribute(object, kType, bytes_data(type));
+        }
+    }
+
+    ObjectId plain_scalar(const Value& value) {
+        h5::WriteData data;
+        switch (value.kind()) {
+            case Kind::kNull:
+                return writer_.add_dataset({h5::ieee_type(4), h5::null_space(), "", {}});
+            case Kind::kBool:
+                return writer_.add_dataset(
+                    {h5::bool_type(), h5::scalar_space(), std::string(1, value.as_bool() ? '\1' : '\0'), {}});
+            case Kind::kInt:
+                if (const auto number = value.as_int64())
+                    return writer_.add_dataset(integer_data(static_cast<std::uint64_t>(*number)));
+                return writer_.add_dataset(integer_data(*value.as_uint64(), false));
+            default:
+                data.type = h5::ieee_type(8);
+                put_bits(data.bytes, value.as_double());
+                return writer_.add_dataset(std::move(data));
+        }
+    }
+
+    /// A number with a node of its own: one with a class, a complex one, or one that needs more than 64 bits.
+    ObjectId scalar(const Value& value) {
+        if (const auto dtype = dtype_of_numpy_scalar(value.type())) {
+            if (auto data = numpy_number(value, *dtype)) return writer_.add_dataset(std::move(*data));
+        }
+        if (value.is(Kind::kComplex)) {
+            h5::WriteData data{h5::complex_type(h5::ieee_type(8)), h5::scalar_space(), "", {}};
+            put_bits(data.bytes, value.as_complex().real());
+            put_bits(data.bytes, value.as_complex().imag());
+            return writer_.add_dataset(std::move(data));
+        }
+        if (value.is(Kind::kInt) && !value.as_int64() && !value.as_uint64()) {
+            const ObjectId object = writer_.add_dataset(h5::text_data(value.integer_text()));
+            attribute(object, kKind, kind_name(Kind::kInt));
+            return object;
+        }
+        const auto* node = dynamic_cast<const ScalarNode*>(value.node());
+        return plain_scalar(node != nullptr ? node->value : Value::null());
+    }
+
+    ObjectId text(std::string_view text) {
+        if (is_plain_text(text)) return writer_.add_dataset(h5::text_data(std::string(text)));
+        const ObjectId object = writer_.add_dataset(bytes_data(text));
+        attribute(object, kKind, kind_name(Kind::kString));
+        return object;
+    }
+
+    ObjectId sequence(const Value& value) {
+        const SequenceNode& node = value.sequence();
+        if (auto data = packed_form(node)) {
+            const ObjectId object = writer_.add_dataset(std::move(*data));
+            attribute(object, kKind, kind_name(value.kind()));
+            return object;
+        }
+        const ObjectId object = writer_.add_group();
+        attribute(object, kKind, kind_name(value.kind()));
+        Group group{object, {}};
+        for (std::size_t i = 0; i < node.items.size(); ++i)
+            group.members.emplace_back(std::to_string(i), node.items[i]);
+        groups_.push_back(std::move(group));
+        return object;
+    }
+
+    /// Adds entries as members, under names that are unique among `taken` and themselves, and says where a name is not
+    /// its key.
+    void add_entries(Group& group, const std::vector<std::pair<Value, Value>>& entries,
+                     std::unordered_set<std::string> taken) {
+        std::vector<Value> keys;
+        bool are_names_keys = true;
+        for (const auto& [key, value] : entries) {
+            LinkName link = link_name(key);
+            for (int copy = 2; !taken.insert(link.name).second; ++copy) {
+                link = {fmt::format("{}~{}", link_name(key).name, copy), false};
+            }
+            are_names_keys &= link.is_the_key;
+            keys.push_back(key);
+            group.members.emplace_back(std::move(link.name), value);
+        }
+        if (!are_names_keys) attribute(group.id, kKeys, texts_.list(keys));
+        if (group.id == root_) root_names_ = std::move(taken);
+    }
+
+    ObjectId dict(const DictNode& node) {
+        Group group{writer_.add_group(), {}};
+        const ObjectId object = group.id;
+        add_entries(group, node.entries, {});
+        groups_.push_back(std::move(group));
+        return object;
+    }
+
+    ObjectId object(const ObjectNode& node) {
+        Group group{writer_.add_group(), {}};
+        const ObjectId object = group.id;
+        attribute(object, kKind, kind_name(Kind::kObject));
+        std::unordered_set<std::string> taken = {std::string(kArgsLink),  std::string(kKwargsLink),
+                                                 std::string(kStateLink), std::string(kCalleeLink),
+                                                 std::string(kItemsLink), std::string(kEntriesLink)};
+        const auto add = [&group](std::string_view name, const Value& value) {
+            if (!value.is_null()) group.members.emplace_back(name, value);
+        };
+        if (node.recipe) {
+            const Recipe& recipe = *node.recipe;
+            add(kCalleeLink, recipe.callee);
+            add(kArgsLink, recipe.args);
+            add(kKwargsLink, recipe.kwargs);
+            const bool are_attributes = recipe.state.is(Kind::kDict) && recipe.state.type().empty() &&
+                                        !recipe.state.node()->recipe && !recipe.state.node()->attributes &&
+                                        !survey_.is_shared(*recipe.state.node());
+            Recipe written;
+            written.how = recipe.how;
+            written.callable = recipe.callable;
+            written.module_length = recipe.module_length;
+            written.callee = recipe.callee;
+            written.args = recipe.args;
+            written.kwargs = recipe.kwargs;
+            if (!are_attributes) {
+                written.state = recipe.state;
+                add(kStateLink, recipe.state);
+            }
+            attribute(object, kRecipe, texts_.recipe(written, true));
+            if (are_attributes) attribute(object, kStateMembers, true_data());
+            if (are_attributes) add_entries(group, recipe.state.dict().entries, std::move(taken));
+        }
+        if (!node.items.empty()) {
+            const Value list = scratch_.list();
+            list.sequence().items = node.items;
+            group.members.emplace_back(kItemsLink, list);
+        }
+        if (!node.entries.empty()) {
+            const Value dict = scratch_.dict();
+            dict.dict().entries = node.entries;
+            group.members.emplace_back(kEntriesLink, dict);
+        }
+        groups_.push_back(std::move(group));
+        return object;
+    }
+
+    ObjectId tensor(const TensorNode& node) {
+        if (!node.parts.empty()) return composite(node);
+        const StoredType stored = stored_type(node.dtype);
+        const bool has_odd_shape = !node.storage || node.shape.size() > kMaxRank || dtype_width(node.dtype) == 0;
+        ObjectId object = 0;
+        if (!node.storage) {
+            object = writer_.add_dataset({stored.type, h5::null_space(), "", {}});
+        } else {
+            BlobPtr elements = logical_blob(node);
+            std::vector<std::uint64_t> dims(node.shape.begin(), node.shape.end());
+            if (has_odd_shape) dims = {elements->size_bytes() / stored.type.element_bytes};
+            object = writer_.add_dataset(stored.type, h5::simple_space(std::move(dims)), std::move(elements), codec_);
+        }
+        if (!node.storage || node.shape.empty() || has_odd_shape) attribute(object, kKind, kind_name(Kind::kTensor));
+        if (!stored.says_the_dtype) attribute(object, kDType, dtype_name(node.dtype));
+        if (has_odd_shape) attribute(object, kShape, integers_data(node.shape));
+        tensor_attributes(object, node);
+        if (node.storage) {
+            storage_attributes(object, node);
+        } else if (!node.stride.empty()) {
+            attribute(object, kStride, integers_data(node.stride));
+            if (node.offset != 0) attribute(object, kOffset, integer_data(static_cast<std::uint64_t>(node.offset)));
+        }
+        return object;
+    }
+
+    /// Sparse and nested tensors: a group of their parts.
+    ObjectId composite(const TensorNode& node) {
+        Group group{writer_.add_group(), {}};
+        const ObjectId object = group.id;
+        attribute(object, kKind, kind_name(Kind::kTensor));
+        attribute(object, kDType, dtype_name(node.dtype));
+        attribute(object, kShape, integers_data(node.shape));
+        if (!node.stride.empty()) attribute(object, kStride, integers_data(node.stride));
+        if (node.offset != 0) attribute(object, kOffset, integer_data(static_cast<std::uint64_t>(node.offset)));
+        tensor_attributes(object, node);
+        std::vector<std::pair<Value, Value>> entries;
+        for (const auto& [name, part] : node.parts) entries.emplace_back(scratch_.string(name), part);
+        add_entries(group, entries, {});
+        groups_.push_back(std::move(group));
+        return object;
+    }
+
+    void tensor_attributes(ObjectId object, const TensorNode& node) {
+        if (!node.layout.empty()) attribute(object, kLayout, node.layout);
+        if (node.requires_grad) attribute(object, kRequiresGrad, true_data());
+        if (node.conj) attribute(object, kConj, true_data());
+        if (node.neg) attribute(object, kNeg, true_data());
+        if (!node.dict.is_null()) attribute(object, kDict, texts_.text(node.dict));
+        if (!node.quantization) return;
+        const Quantization& quantization = *node.quantization;
+        std::vector<std::pair<std::string, Value>> members = {{"scheme", scratch_.string(quantization.scheme)}};
+        if (quantization.scales.is_null()) {
+            members.emplace_back("scale", Value::real(quantization.scale));
+            members.emplace_back("zero_point", Value::integer(quantization.zero_point));
+        } else {
+            members.emplace_back("scales", quantization.scales);
+            members.emplace_back("zero_points", quantization.zero_points);
+            members.emplace_back("axis", Value::integer(quantization.axis));
+        }
+        attribute(object, kQuantization, texts_.object(members));
+    }
+
+    void storage_attributes(ObjectId object, const TensorNode& node) {
+        const Survey::View& view = survey_.view(node);
+        if (view.is_distinct) attribute(object, kDistinct, true_data());
+        if (!node.storage->location.empty()) attribute(object, kLocation, node.storage->location);
+        if (view.is_whole) return;
+        attribute(object, kStorage, integer_data(view.storage_number));
+        attribute(object, kStorageBytes, integer_data(node.storage->blob->size_bytes()));
+        if (node.offset != 0) attribute(object, kOffset, integer_data(static_cast<std::uint64_t>(node.offset)));
+        if (node.stride != contiguous_strides(node.shape)) attribute(object, kStride, integers_data(node.stride));
+        if (view.needs_storage_data) attribute(object, kStorageData, texts_.text(storage_bytes(*node.storage)));
+    }
+
+    /// A storage that its views do not give back, as a tensor of its bytes.
+    Value storage_bytes(const Storage& storage) {
+        auto* bytes = scratch_.make<TensorNode>();
+        objects_.emplace(bytes,
+                         writer_.add_dataset(h5::integer_type(1, false), h5::simple_space({storage.blob->size_bytes()}),
+                                             storage.blob, codec_));
+        return Value::of(bytes);
+    }
+
+    void node_attributes(ObjectId object, const Node& node) {
+        if (!node.attributes) return;
+        std::vector<std::pair<std::string, Value>> others;
+        for (const auto& [name, value] : *node.attributes) {
+            if (name == kPackedMark) continue;
+            const bool is_native = name.starts_with(kForeignPrefix) && name.size() > kForeignPrefix.size() &&
+                                   !std::string_view(name).substr(kForeignPrefix.size()).starts_with(kPrefix);
+            auto data = is_native ? attribute_data(value) : std::nullopt;
+            if (data) {
+                attribute(object, std::string_view(name).substr(kForeignPrefix.size()), std::move(*data));
+            } else {
+                others.emplace_back(name, value);
+            }
+        }
+        if (!others.empty()) attribute(object, kAttributes, texts_.object(others));
+    }
+
+    /// A value as HDF5's own attribute; nullopt for what has to be kept as text.
+    static std::optional<h5::WriteData> attribute_data(const Value& value) {
+        constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 20;
+        switch (value.kind()) {
+            case Kind::kNull:
+                return h5::WriteData{h5::ieee_type(4), h5::null_space(), "", {}};
+            case Kind::kBool:
+            case Kind::kInt:
+            case Kind::kFloat:
+            case Kind::kComplex: {
+                const auto dtype = value.type().empty() ? std::nullopt : dtype_of_numpy_scalar(value.type());
+                if (dtype) return numpy_number(value, *dtype);
+                if (!value.type().empty()) return std::nullopt;
+                if (value.is(Kind::kBool)) return numpy_number(value, DType::kBool);
+                if (value.is(Kind::kFloat)) return numpy_number(value, DType::kFloat64);
+                if (value.is(Kind::kComplex)) return numpy_number(value, DType::kComplex128);
+                return numpy_number(value, value.as_int64() ? DType::kInt64 : DType::kUInt64);
+            }
+            case Kind::kString:
+                if (!value.type().empty() || !is_plain_text(value.as_string())) return std::nullopt;
+                return h5::text_data(std::string(value.as_string()));
+            case Kind::kList: {
+                const SequenceNode& node = value.sequence();
+                if (!node.type.empty() || node.attribute(kPackedMark) == nullptr) return std::nullopt;
+                return packed(node.items);
+            }
+            case Kind::kTensor: {
+                const TensorNode& node = value.tensor();
+                const StoredType stored = stored_type(node.dtype);
+                const auto bytes = node.logical_bytes();
+                const bool is_plain = node.storage && stored.says_the_dtype && node.type.empty() &&
+                                      !node.shape.empty() && node.parts.empty() && node.dict.is_null() &&
+                                      !node.quantization && bytes && *bytes <= kMaxBytes &&
+                                      node.shape.size() <= kMaxRank;
+                if (!is_plain) return std::nullopt;
+                return h5::WriteData{stored.type,
+                                     h5::simple_space({node.shape.begin(), node.shape.end()}),
+                                     read_all(*logical_blob(node), kMaxBytes),
+                                     {}};
+            }
+            default:
+                return std::nullopt;
+        }
+    }
+
+    const Document& document_;
+    h5::Codec codec_;
+    Survey survey_;
+    ValueTextWriter texts_;
+    h5::Writer writer_;
+    Pool scratch_;
+    std::unordered_map<const Node*, ObjectId> objects_;
+    std::vector<Group> groups_;
+    std::vector<Value> aside_;
+    ObjectId root_ = 0;
+    std::unordered_set<std::string> root_names_;
+};
+
+}  // namespace
+
+WritePlan plan_document(const Document& document, h5::Codec codec) {
+    return DocumentWriter(document, codec).run();
+}
+
+}  // namespace ckpt::hdf5

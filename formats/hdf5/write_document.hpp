@@ -1,0 +1,13 @@
+// A document as HDF5, in the schema of README.md.
+#pragma once
+
+#include "formats/shared/h5/write.hpp"
+#include "libckpt/document.hpp"
+#include "libckpt/write_plan.hpp"
+
+namespace ckpt::hdf5 {
+
+/// The plan of a file that holds the whole document. With a codec, tensors are stored in encoded chunks.
+WritePlan plan_document(const Document& document, h5::Codec codec);
+
+}  // namespace ckpt::hdf5
