@@ -1,6 +1,8 @@
 // Escaping, splitting and matching of paths inside a checkpoint.
 #include "libckpt/path.hpp"
 
+#include <charconv>
+
 #include <fmt/format.h>
 
 #include "libckpt/error.hpp"
@@ -137,10 +139,26 @@ std::vector<std::string> raw_parts(std::string_view path) {
     return parts;
 }
 
+/// The byte that a surrogate escape stands for: Python has U+DC80 to U+DCFF for bytes that are not UTF-8. -1 otherwise.
+int escaped_byte(std::string_view text) {
+    if (text.size() < 3 || text[0] != '\xed' || (text[1] != '\xb2' && text[1] != '\xb3')) return -1;
+    return (text[1] == '\xb2' ? 0x80 : 0xc0) | (text[2] & 0x3f);
+}
+
 std::string unescape(std::string_view part) {
     if (part == "\\0") return {};
     std::string text;
     for (std::size_t i = 0; i < part.size(); ++i) {
+        unsigned byte = 0;
+        const bool is_byte = part.substr(i, 2) == "\\x" && part.size() - i >= 4 &&
+                             std::from_chars(&part[i + 2], &part[i + 2] + 2, byte, 16).ptr == &part[i + 2] + 2;
+        if (is_byte && byte >= 0x80) {
+            text += '\xed';
+            text += static_cast<char>(byte < 0xc0 ? 0xb2 : 0xb3);
+            text += static_cast<char>(0x80 | (byte & 0x3f));
+            i += 3;
+            continue;
+        }
         if (part[i] == '\\' && i + 1 < part.size()) ++i;
         text += part[i];
     }
@@ -152,9 +170,14 @@ std::string unescape(std::string_view part) {
 std::string escape_key(std::string_view key) {
     if (key.empty()) return "\\0";
     std::string text;
-    for (const char c : key) {
-        if (c == '/' || c == '\\') text += '\\';
-        text += c;
+    for (std::size_t i = 0; i < key.size(); ++i) {
+        if (const int byte = escaped_byte(key.substr(i)); byte >= 0) {
+            text += fmt::format("\\x{:02x}", byte);
+            i += 2;
+            continue;
+        }
+        if (key[i] == '/' || key[i] == '\\') text += '\\';
+        text += key[i];
     }
     return text;
 }

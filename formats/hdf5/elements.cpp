@@ -149,9 +149,16 @@ Value ElementReader::tensor(DType dtype, const Dims& dims, BlobPtr data) {
 Value ElementReader::value(const h5::Datatype& type, const h5::Dataspace& space, const BlobPtr& data) {
     if (space.kind == h5::Dataspace::Kind::kNull) return {};
     const Dims& dims = space.dims;
-    if (const auto dtype = dtype_of(type)) {
-        const unsigned swapped = swapped_width(type);
-        BlobPtr elements = swapped == 0 ? data : byte_swapped_blob(data, swapped);
+    const auto natural = dtype_of(type);
+    if (const auto dtype = natural ? natural : converted_dtype(type)) {
+        const unsigned swapped = natural ? swapped_width(type) : 0;
+        BlobPtr elements = !natural       ? converted_blob(type, data)
+                           : swapped == 0 ? data
+                                          : byte_swapped_blob(data, swapped);
+        if (!natural && !converts_exactly(type)) {
+            context_.warn(fmt::format("floats of {} bits are read as {}, which rounds them", type.precision_bits,
+                                      dtype_name(*dtype)));
+        }
         const bool is_number = dims.empty() && !numpy_scalar_name(*dtype).empty();
         if (!is_number) return tensor(*dtype, dims, std::move(elements));
         const std::string bytes = read_all(*elements, 16);

@@ -306,7 +306,7 @@ private:
         } else if (task.value.is(Kind::kTensor)) {
             finish_tensor(task.value.tensor(), attributes);
         }
-        const bool has_recipe = task.value.is(Kind::kDict) || task.value.is(Kind::kList);
+        const bool has_recipe = !task.value.is(Kind::kObject);
         if (const auto recipe = has_recipe ? attributes.text(kRecipe) : std::nullopt)
             node.recipe = std::make_unique<Recipe>(texts().recipe(*recipe));
         for (const h5::Attribute& attribute : attributes.foreign()) {

@@ -25,12 +25,18 @@ bool is_whole_storage(const TensorNode& tensor) {
 
 }  // namespace
 
+bool has_meaning_recipe(const Node& node) {
+    if (!node.recipe) return false;
+    // The parts of a jagged tensor do not say what else its state remembers.
+    if (node.kind == Kind::kTensor) return static_cast<const TensorNode&>(node).layout == "jagged";
+    return node.kind == Kind::kDict || node.kind == Kind::kList || node.kind == Kind::kObject;
+}
+
 void for_each_written(const Node& node, const std::function<void(const Value&)>& visit) {
     if (node.attributes) {
         for (const auto& [name, value] : *node.attributes) visit(value);
     }
-    const bool has_recipe = node.kind == Kind::kDict || node.kind == Kind::kList || node.kind == Kind::kObject;
-    if (has_recipe && node.recipe) {
+    if (has_meaning_recipe(node)) {
         visit(node.recipe->callee);
         visit(node.recipe->args);
         visit(node.recipe->kwargs);

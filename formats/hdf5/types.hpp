@@ -7,6 +7,7 @@
 
 #include "formats/shared/h5/datatype.hpp"
 #include "formats/shared/h5/write.hpp"
+#include "libckpt/blob.hpp"
 #include "libckpt/dtype.hpp"
 
 namespace ckpt::hdf5 {
@@ -23,6 +24,14 @@ StoredType stored_type(DType dtype);
 std::optional<DType> dtype_of(const h5::Datatype& type);
 /// Whether elements have to be reversed to be little-endian, and in which width.
 unsigned swapped_width(const h5::Datatype& type);
+
+/// The dtype that numbers of unusual widths are read as: integers by their value, floats by theirs. nullopt for types
+/// that are no numbers and for integers of more than 64 bits.
+std::optional<DType> converted_dtype(const h5::Datatype& type);
+/// Numbers of an unusual type as elements of `converted_dtype`, computed when they are read.
+BlobPtr converted_blob(const h5::Datatype& type, BlobPtr elements);
+/// Whether all values of the type are exact in its `converted_dtype`.
+bool converts_exactly(const h5::Datatype& type);
 
 /// The NumPy scalar type of a dtype ("numpy.float32"), or empty.
 std::string numpy_scalar_name(DType dtype);

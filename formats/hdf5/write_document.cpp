@@ -292,8 +292,8 @@ private:
                 break;
         }
         if (!node.type.empty()) type_attribute(object, node.type);
-        const bool is_made_from_recipe = value.is(Kind::kDict) || value.is(Kind::kList);
-        if (is_made_from_recipe && node.recipe) attribute(object, kRecipe, texts_.recipe(*node.recipe, false));
+        if (!value.is(Kind::kObject) && has_meaning_recipe(node))
+            attribute(object, kRecipe, texts_.recipe(*node.recipe, false));
         node_attributes(object, node);
         return object;
     }

@@ -42,7 +42,12 @@ def h5_agrees(path, loaded):
     """h5py finds each tensor of a tree of dicts under the same names with the same values."""
     problems = []
     with h5py.File(path) as file:
+        seen = set()
+
         def visit(group, value, where):
+            if id(value) in seen:  # a dict may hold itself
+                return
+            seen.add(id(value))
             for key, item in value.items():
                 if not isinstance(key, str) or key in ("", ".", "..") or "/" in key or "\0" in key or key.startswith("ckpt:"):
                     continue
@@ -157,9 +162,10 @@ with scratch() as name:
         tally.skip("Debian's python3-torch does not run here: " + (old.stderr.strip().splitlines() or ["?"])[-1])
     samples = sorted(folder.glob("*.pt")) + sorted(DATA.rglob("*.pt"))
     for path in samples:
-        if "bad" in path.parts:
+        if "bad" in path.parts or "legacy" in path.name or "package" in path.name:
             continue
-        round_trip(path, path.name, folder)
+        if "torchscript" not in path.name:
+            round_trip(path, path.name, folder)
         rewrite(path, path.name, folder, not path.name.startswith("old_") and "by_version" not in str(path) and path.parent.name in ("run", folder.name))
     if FIXTURES.is_dir():
         for path in sorted((FIXTURES / "torch").rglob("*.pt")):

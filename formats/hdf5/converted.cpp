@@ -1,0 +1,127 @@
+// Integers with unused bits and floats of unusual layouts, as numbers that every language has.
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <vector>
+
+#include "formats/hdf5/types.hpp"
+#include "libckpt/error.hpp"
+
+namespace ckpt::hdf5 {
+namespace {
+
+/// `count` (at most 64) bits of a little-endian number, from bit `at` on.
+std::uint64_t bits_of(const std::byte* number, unsigned at, unsigned count) {
+    std::uint64_t bits = 0;
+    for (unsigned i = 0; i < count; ++i) {
+        const unsigned bit = at + i;
+        bits |= (std::to_integer<std::uint64_t>(number[bit / 8]) >> (bit % 8) & 1) << i;
+    }
+    return bits;
+}
+
+double float_value(const h5::FloatFields& fields, const std::byte* number) {
+    const bool is_negative = bits_of(number, fields.sign, 1) != 0;
+    const std::uint64_t exponent = bits_of(number, fields.exponent_at, fields.exponent_bits);
+    const std::uint64_t mantissa = bits_of(number, fields.mantissa_at, fields.mantissa_bits);
+    constexpr unsigned kImplied = 2;
+    // The leading bit stands before the point, whether it is stored or implied.
+    const bool is_stored = fields.normalization != kImplied;
+    const int scale = static_cast<int>(fields.mantissa_bits) - (is_stored ? 1 : 0);
+    const std::uint64_t fraction = is_stored ? mantissa & ~(std::uint64_t{1} << scale) : mantissa;
+    const auto bias = static_cast<std::int64_t>(fields.bias);
+    double value = 0;
+    if (exponent == (std::uint64_t{1} << fields.exponent_bits) - 1) {
+        value = fraction == 0 ? std::numeric_limits<double>::infinity() : std::numeric_limits<double>::quiet_NaN();
+    } else {
+        const bool is_normal = exponent != 0;
+        const std::int64_t power = (is_normal ? static_cast<std::int64_t>(exponent) : 1) - bias;
+        value = std::ldexp(static_cast<double>(mantissa), static_cast<int>(power) - scale);
+        if (is_normal && !is_stored) value += std::ldexp(1.0, static_cast<int>(power));
+    }
+    return std::copysign(value, is_negative ? -1.0 : 1.0);
+}
+
+class ConvertedBlob final : public Blob {
+public:
+    ConvertedBlob(const h5::Datatype& type, BlobPtr elements, DType dtype)
+        : type_(type), elements_(std::move(elements)), dtype_(dtype), width_(dtype_width(dtype)) {}
+
+    std::uint64_t size_bytes() const noexcept override { return elements_->size_bytes() / type_.size_bytes * width_; }
+
+    void read(std::uint64_t offset_bytes, std::span<std::byte> out) const override {
+        if (offset_bytes > size_bytes() || out.size() > size_bytes() - offset_bytes) {
+            throw_damaged("{} bytes wanted at {}, but there are only {}", out.size(), offset_bytes, size_bytes());
+        }
+        constexpr std::uint64_t kBlock = 65536;  // elements
+        std::vector<std::byte> raw;
+        std::vector<std::byte> converted;
+        while (!out.empty()) {
+            const std::uint64_t first = offset_bytes / width_;
+            const std::uint64_t skip = offset_bytes % width_;
+            const std::uint64_t count = std::min(kBlock, (skip + out.size() + width_ - 1) / width_);
+            raw.resize(static_cast<std::size_t>(count * type_.size_bytes));
+            converted.resize(static_cast<std::size_t>(count * width_));
+            elements_->read(first * type_.size_bytes, raw);
+            for (std::uint64_t i = 0; i < count; ++i)
+                convert(raw.data() + i * type_.size_bytes, converted.data() + i * width_);
+            const auto size = std::min(out.size(), static_cast<std::size_t>(converted.size() - skip));
+            std::memcpy(out.data(), converted.data() + skip, size);
+            out = out.subspan(size);
+            offset_bytes += size;
+        }
+    }
+
+private:
+    void convert(std::byte* from, std::byte* to) const {
+        if (type_.order == h5::ByteOrder::kBig) std::reverse(from, from + type_.size_bytes);
+        if (dtype_ == DType::kFloat64) {
+            const double value = float_value(type_.fields, from);
+            std::memcpy(to, &value, sizeof value);
+        } else if (dtype_ == DType::kFloat32) {
+            const auto value = static_cast<float>(float_value(type_.fields, from));
+            std::memcpy(to, &value, sizeof value);
+        } else {
+            std::uint64_t bits = bits_of(from, type_.bit_offset, type_.precision_bits);
+            const bool is_negative = type_.is_signed && (bits >> (type_.precision_bits - 1) & 1) != 0;
+            if (is_negative && type_.precision_bits < 64) bits |= ~std::uint64_t{0} << type_.precision_bits;
+            std::memcpy(to, &bits, width_);  // both little-endian
+        }
+    }
+
+    h5::Datatype type_;
+    BlobPtr elements_;
+    DType dtype_;
+    unsigned width_;
+};
+
+}  // namespace
+
+std::optional<DType> converted_dtype(const h5::Datatype& type) {
+    if (type.order == h5::ByteOrder::kVax) return std::nullopt;
+    if (type.cls == h5::TypeClass::kFloat) {
+        const bool is_narrow = type.fields.exponent_bits < 8 && type.fields.mantissa_bits <= 23;
+        const bool is_any = type.fields.exponent_bits >= 1 && type.fields.exponent_bits <= 30 &&
+                            type.fields.mantissa_bits >= 1 && type.fields.mantissa_bits <= 64;
+        return !is_any ? std::nullopt : std::optional(is_narrow ? DType::kFloat32 : DType::kFloat64);
+    }
+    const bool is_integer = type.cls == h5::TypeClass::kInteger || type.cls == h5::TypeClass::kBitField;
+    if (!is_integer || type.precision_bits == 0 || type.precision_bits > 64) return std::nullopt;
+    const bool is_signed = type.cls == h5::TypeClass::kInteger && type.is_signed;
+    if (type.size_bytes <= 1) return is_signed ? DType::kInt8 : DType::kUInt8;
+    if (type.size_bytes <= 2) return is_signed ? DType::kInt16 : DType::kUInt16;
+    if (type.size_bytes <= 4) return is_signed ? DType::kInt32 : DType::kUInt32;
+    return is_signed ? DType::kInt64 : DType::kUInt64;
+}
+
+bool converts_exactly(const h5::Datatype& type) {
+    return type.cls != h5::TypeClass::kFloat || (type.fields.exponent_bits < 11 && type.fields.mantissa_bits <= 52);
+}
+
+BlobPtr converted_blob(const h5::Datatype& type, BlobPtr elements) {
+    const auto dtype = converted_dtype(type);
+    if (!dtype) throw_error(ErrorCode::kInternal, "elements of a type that is no number were to be converted");
+    return std::make_shared<ConvertedBlob>(type, std::move(elements), *dtype);
+}
+
+}  // namespace ckpt::hdf5
