@@ -3,11 +3,16 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "libckpt/error.hpp"
 #include "libckpt/value.hpp"
 
 namespace ckpt {
+
+/// The class of an object that stands where nothing could be read.
+inline constexpr std::string_view kDamagedType = "damaged";
 
 /// What a format reads and writes. Movable; keeps its nodes alive. Const use from several threads is safe.
 struct Document {
@@ -17,6 +22,9 @@ struct Document {
     NamedValues attributes;
     std::string format;    ///< name of the layout that was read ("torch")
     std::string producer;  ///< who wrote it, for people ("torch 2.7 or later"); empty if unknown
+    /// Why parts of the file could not be read, in the order they were met; each names its part. In their place stand
+    /// objects of the type kDamagedType. A layout whose parts do not hang together throws instead.
+    std::vector<Error> damage;
     /// The pools that own the nodes: the first is this document's own, others those of the documents it was made from.
     std::vector<std::shared_ptr<Pool>> pools;
 

@@ -107,13 +107,15 @@ const Format& Registry::detect(const Source& source) const {
     throw Error(ErrorCode::kNotCheckpoint, describe_stranger(source));
 }
 
-Document read_document(const Registry& registry, const std::string& path, const Context& context,
-                       const Format* forced) {
+Document read_document(const Registry& registry, const std::string& path, const Context& context, const Format* forced,
+                       Damage damage) {
     const Source source = Source::open(path, context);
     try {
         const Format& format = forced != nullptr ? *forced : registry.detect(source);
         Document document = format.read(source, context);
         if (document.format.empty()) document.format = format.name();
+        for (Error& error : document.damage) error.in_file(path);
+        if (damage == Damage::kRefuse && !document.damage.empty()) throw Error(document.damage.front());
         return document;
     } catch (Error& error) {
         error.in_file(path);

@@ -95,8 +95,12 @@ private:
 /// pointer, ...".
 std::string describe_stranger(const Source& source);
 
-/// Opens, detects (unless `forced` names a layout) and reads. Errors name the file.
+/// What to do with a checkpoint some parts of which cannot be read while others can.
+enum class Damage : std::uint8_t { kRefuse, kKeep };
+
+/// Opens, detects (unless `forced` names a layout) and reads. Errors name the file. With kRefuse the first damage is
+/// thrown; with kKeep it is the caller who looks at `Document::damage`.
 Document read_document(const Registry& registry, const std::string& path, const Context& context,
-                       const Format* forced = nullptr);
+                       const Format* forced = nullptr, Damage damage = Damage::kRefuse);
 
 }  // namespace ckpt

@@ -35,19 +35,24 @@ public:
         if (!digest_.empty() && !json_)
             throw Error(ErrorCode::kUsage, "inspect: --digest adds to the JSON; give --json as well");
         const Format* forced = from_.empty() ? nullptr : &session.layout(from_);
-        const Document document = read_document(session.registry(), file_, session.context(), forced);
+        const Document document = read_document(session.registry(), file_, session.context(), forced, Damage::kKeep);
         const std::uint64_t bytes = Source::open(file_, session.context()).size_bytes;
+        std::vector<Error> damage = document.damage;
         if (json_) {
             InspectOptions options;
             options.digest = digest_.empty() ? Digest::kNone : digest_ == "sha256" ? Digest::kSha256 : Digest::kXxh3;
             if (depth_ != 0) options.max_depth = depth_;
-            print_inspect_json(session, document, file_, bytes, options);
+            for (Error& error : print_inspect_json(session, document, file_, bytes, options)) {
+                error.in_file(file_);
+                damage.push_back(std::move(error));
+            }
         } else if (tensors_) {
             print_tensors(session, document);
         } else {
             print_inspect_tree(session, document, file_, bytes, {depth_});
         }
-        return ExitCode::kYes;
+        for (const Error& error : damage) session.error(error.what());
+        return damage.empty() ? ExitCode::kYes : exit_code(damage.front().code());
     }
 
 private:

@@ -149,6 +149,9 @@ public:
     Printer(Session& session, const Document& document, const InspectOptions& options)
         : session_(session), options_(options), roles_(classify_roles(document)) {}
 
+    /// Why digests could not be computed.
+    const std::vector<Error>& damage() const noexcept { return damage_; }
+
     Json entry(const Visit& visit) {
         const Value& value = visit.value;
         Json json;
@@ -188,7 +191,7 @@ public:
                 add_dict(json, value.dict());
                 break;
             case Kind::kTensor:
-                add_tensor(json, value.tensor());
+                add_tensor(json, value.tensor(), visit.path);
                 break;
             case Kind::kObject:
                 add_object(json, value.object());
@@ -234,7 +237,7 @@ private:
         }
     }
 
-    void add_tensor(Json& json, const TensorNode& tensor) {
+    void add_tensor(Json& json, const TensorNode& tensor, const std::string& path) {
         session_.context().check_cancelled();
         json["dtype"] = dtype_name(tensor.dtype);
         if (tensor.layout != "uninitialized") {
@@ -261,6 +264,16 @@ private:
         if (tensor.conj) json["conj"] = true;
         if (tensor.neg) json["neg"] = true;
         if (options_.digest == Digest::kNone) return;
+        try {
+            add_digest(json, tensor);
+        } catch (const Error& error) {
+            if (error.code() == ErrorCode::kCancelled) throw;
+            json["error"] = error.message();
+            damage_.emplace_back(error.code(), fmt::format("'{}': {}", path, error.message()));
+        }
+    }
+
+    void add_digest(Json& json, const TensorNode& tensor) const {
         const BlobPtr blob = packed_or_logical(tensor);
         constexpr std::uint64_t kHugeBytes = std::uint64_t{1} << 40;
         if (blob->size_bytes() > kHugeBytes) {
@@ -306,6 +319,7 @@ private:
     const InspectOptions& options_;
     Roles roles_;
     std::unordered_map<const Storage*, std::size_t> storages_;
+    std::vector<Error> damage_;
 };
 
 /// nlohmann refuses text that is no UTF-8; what Python calls surrogates is written as \uDxxx, which JSON allows.
@@ -352,8 +366,8 @@ Totals count_totals(const Document& document) {
     return totals;
 }
 
-void print_inspect_json(Session& session, const Document& document, const std::string& file, std::uint64_t file_bytes,
-                        const InspectOptions& options) {
+std::vector<Error> print_inspect_json(Session& session, const Document& document, const std::string& file,
+                                      std::uint64_t file_bytes, const InspectOptions& options) {
     const Totals totals = count_totals(document);
     const Roles roles = classify_roles(document);
     Json head;
@@ -388,7 +402,13 @@ void print_inspect_json(Session& session, const Document& document, const std::s
         options.max_depth);
     text += "\n]";
     if (deeper > 0) text += fmt::format(",\n\"deeper\": {}", deeper);
+    if (!document.damage.empty()) {
+        Json damage = Json::array();
+        for (const Error& error : document.damage) damage.push_back(error.message());
+        text += ",\n\"damage\": " + dump(damage);
+    }
     session.write(text + "}\n");
+    return printer.damage();
 }
 
 }  // namespace ckpt

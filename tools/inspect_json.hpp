@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "libckpt/document.hpp"
 #include "tools/session.hpp"
@@ -29,8 +30,8 @@ struct Totals {
 };
 Totals count_totals(const Document& document);
 
-/// Writes the whole answer to the session's stdout.
-void print_inspect_json(Session& session, const Document& document, const std::string& file, std::uint64_t file_bytes,
-                        const InspectOptions& options);
+/// Writes the whole answer to the session's stdout. Returns why digests could not be computed, each naming its tensor.
+std::vector<Error> print_inspect_json(Session& session, const Document& document, const std::string& file,
+                                      std::uint64_t file_bytes, const InspectOptions& options);
 
 }  // namespace ckpt

@@ -43,7 +43,7 @@ public:
         while (!tasks_.empty()) {
             const Task task = std::move(tasks_.back());
             tasks_.pop_back();
-            in_place(task.place, [&] { finish(task); });
+            keep_damage(task.place, [&] { finish(task); });
             if ((++done_ & 0xff) == 0) context_.check_cancelled();
         }
         storages_.finish();
@@ -229,7 +229,7 @@ private:
         places_.push_back({parent, name});
         const std::size_t place = places_.size() - 1;
         Value value;
-        in_place(place, [&] {
+        keep_damage(place, [&] {
             const auto object = file_->object(address);
             const auto attributes = attributes_of(*object, place);
             switch (object->kind()) {
@@ -246,7 +246,23 @@ private:
                     break;
             }
         });
+        if (!document_.damage.empty() && damaged_place_ == place) {
+            value = hdf5_object(pool(), kDamagedType, {});
+            met_[address] = {value, place, nullptr, std::nullopt, nullptr};
+        }
         return value;
+    }
+
+    /// Runs `work`; what cannot be read is noted, so that everything else can be.
+    template <typename Work>
+    void keep_damage(std::size_t place, Work work) {
+        try {
+            in_place(place, work);
+        } catch (const Error& error) {
+            if (error.code() == ErrorCode::kCancelled || error.code() == ErrorCode::kInternal) throw;
+            document_.damage.push_back(error);
+            damaged_place_ = place;
+        }
     }
 
     /// Another tensor object over the same storage.
@@ -597,6 +613,7 @@ private:
     std::unordered_map<std::string, std::uint64_t> aside_;
     std::string aside_name_;
     std::size_t aside_place_ = 0;
+    std::size_t damaged_place_ = 0;  ///< of the last damage
     std::uint64_t done_ = 0;
 };
 

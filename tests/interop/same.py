@@ -92,10 +92,14 @@ class Comparison:
         return self.differences
 
     def tensors(self, path, a, b):
+        if isinstance(a, torch.nn.parameter.UninitializedTensorMixin):
+            if a.dtype != b.dtype or a.requires_grad != b.requires_grad:
+                self.differ(path, "another uninitialized tensor")
+            return
         if (a.dtype, tuple(a.shape) if not a.is_nested else 0, a.layout, a.requires_grad) != (
             b.dtype, tuple(b.shape) if not b.is_nested else 0, b.layout, b.requires_grad):
             return self.differ(path, f"{a.dtype} {a.shape} {a.layout} became {b.dtype} {b.shape} {b.layout}")
-        if isinstance(a, torch.nn.parameter.UninitializedTensorMixin) or a.is_meta:
+        if a.is_meta:
             return
         if a.is_nested:
             for i, (x, y) in enumerate(zip(a.unbind(), b.unbind())):
