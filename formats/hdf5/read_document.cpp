@@ -129,13 +129,15 @@ private:
     }
 
     ValueTextReader texts(const std::vector<Member>* members = nullptr) {
-        return {pool(), [this, members](const ValueReference& reference) {
+        return {pool(),
+                [this, members](const ValueReference& reference) {
                     if (reference.where == ValueReference::Where::kAsideValue) return aside(reference.number);
                     for (std::size_t i = 0; members != nullptr && i < members->size(); ++i) {
                         if ((*members)[i].name == reference.link) return (*members)[i].value;
                     }
                     throw_damaged("there is no member '{}', which its recipe names", reference.link);
-                }};
+                },
+                [this](const std::string& name) { return key_of(name); }};
     }
 
     Value aside(std::uint64_t number) {
@@ -378,10 +380,17 @@ private:
                 throw_damaged("{} keys are named for {} members", keys.size(), members.size() - first);
         }
         for (std::size_t i = first; i < members.size(); ++i) {
-            const Value key = keys.empty() ? pool().string(name_to_text(members[i].name)) : keys[i - first];
+            const Value key = keys.empty() ? key_of(members[i].name) : keys[i - first];
             result.emplace_back(key, members[i].value);
         }
         return result;
+    }
+
+    /// Keys of one text are one node, as names are in the memory of the program that wrote them.
+    Value key_of(const std::string& name) {
+        const auto [found, is_new] = key_texts_.try_emplace(name);
+        if (is_new) found->second = pool().string(name_to_text(name));
+        return found->second;
     }
 
     void fill_object(const OwnAttributes& attributes, std::vector<Member>& members, ObjectNode& node) {
@@ -610,6 +619,7 @@ private:
     std::unordered_map<std::uint64_t, Met> met_;
     std::vector<Task> tasks_;
     std::vector<Shell> shells_;
+    std::unordered_map<std::string, Value> key_texts_;
     std::unordered_map<std::string, std::uint64_t> aside_;
     std::string aside_name_;
     std::size_t aside_place_ = 0;

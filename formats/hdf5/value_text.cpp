@@ -194,7 +194,9 @@ private:
 
 class Decoder {
 public:
-    Decoder(Pool& pool, const std::function<Value(const ValueReference&)>& resolve) : pool_(pool), resolve_(resolve) {}
+    Decoder(Pool& pool, const std::function<Value(const ValueReference&)>& resolve,
+            const std::function<Value(const std::string&)>& key)
+        : pool_(pool), resolve_(resolve), key_(key) {}
 
     Value decode(const Json& json, int depth = 0) const {
         // A reference may stand for anything, so a text that we wrote is never deeper than what it holds itself.
@@ -267,7 +269,7 @@ private:
         if (!json.is_array()) throw_damaged("a dict's text has no list of entries");
         for (const Json& pair : json) {
             if (!pair.is_array() || pair.size() != 2) throw_damaged("a dict's text has an entry that is no pair");
-            const Value key = decode(pair[0], depth + 1);
+            const Value key = pair[0].is_string() ? key_(pair[0].get<std::string>()) : decode(pair[0], depth + 1);
             entries.emplace_back(key, decode(pair[1], depth + 1));
         }
         return entries;
@@ -348,6 +350,7 @@ private:
 
     Pool& pool_;
     const std::function<Value(const ValueReference&)>& resolve_;
+    const std::function<Value(const std::string&)>& key_;
 };
 
 Json parse(std::string_view text) {
@@ -399,14 +402,14 @@ std::string ValueTextWriter::recipe(const Recipe& recipe, bool parts_are_links) 
 }
 
 Value ValueTextReader::value(std::string_view text) const {
-    return Decoder(pool_, resolve_).decode(parse(text));
+    return Decoder(pool_, resolve_, key_).decode(parse(text));
 }
 
 std::vector<Value> ValueTextReader::list(std::string_view text) const {
     const Json json = parse(text);
     if (!json.is_array()) throw_damaged("'{}' is no list", text.substr(0, 60));
     std::vector<Value> values;
-    for (const Json& item : json) values.push_back(Decoder(pool_, resolve_).decode(item));
+    for (const Json& item : json) values.push_back(Decoder(pool_, resolve_, key_).decode(item));
     return values;
 }
 
@@ -414,12 +417,13 @@ std::vector<std::pair<std::string, Value>> ValueTextReader::object(std::string_v
     const Json json = parse(text);
     if (!json.is_object()) throw_damaged("'{}' is no object", text.substr(0, 60));
     std::vector<std::pair<std::string, Value>> members;
-    for (const auto& [name, value] : json.items()) members.emplace_back(name, Decoder(pool_, resolve_).decode(value));
+    for (const auto& [name, value] : json.items())
+        members.emplace_back(name, Decoder(pool_, resolve_, key_).decode(value));
     return members;
 }
 
 Recipe ValueTextReader::recipe(std::string_view text) const {
-    return Decoder(pool_, resolve_).recipe(parse(text), 0);
+    return Decoder(pool_, resolve_, key_).recipe(parse(text), 0);
 }
 
 }  // namespace ckpt::hdf5

@@ -43,8 +43,10 @@ private:
 /// The way back. Throws Error (kDamaged) for text that is no such JSON.
 class ValueTextReader {
 public:
-    ValueTextReader(Pool& pool, std::function<Value(const ValueReference&)> resolve)
-        : pool_(pool), resolve_(std::move(resolve)) {}
+    /// `resolve` gives the value that a reference means, `key` the text node of a dict's key.
+    ValueTextReader(Pool& pool, std::function<Value(const ValueReference&)> resolve,
+                    std::function<Value(const std::string&)> key)
+        : pool_(pool), resolve_(std::move(resolve)), key_(std::move(key)) {}
 
     Value value(std::string_view text) const;
     std::vector<Value> list(std::string_view text) const;
@@ -54,6 +56,7 @@ public:
 private:
     Pool& pool_;
     std::function<Value(const ValueReference&)> resolve_;
+    std::function<Value(const std::string&)> key_;
 };
 
 }  // namespace ckpt::hdf5

@@ -374,8 +374,15 @@ private:
                      std::unordered_set<std::string> taken) {
         std::vector<Value> keys;
         bool are_names_keys = true;
+        // Text comes first: an integer key 1 beside the text "1" is the one that gets another name.
+        std::unordered_set<std::string> own;
+        for (const auto& [key, value] : entries) {
+            if (LinkName link = link_name(key); link.is_the_key && !taken.contains(link.name))
+                own.insert(std::move(link.name));
+        }
         for (const auto& [key, value] : entries) {
             LinkName link = link_name(key);
+            if (link.is_the_key ? own.erase(link.name) == 0 : own.contains(link.name)) taken.insert(link.name);
             for (int copy = 2; !taken.insert(link.name).second; ++copy) {
                 link = {fmt::format("{}~{}", link_name(key).name, copy), false};
             }

@@ -20,7 +20,12 @@ def tensor_bits(tensor):
 class Comparison:
     def __init__(self, exact_strides=True):
         self.differences, self.seen, self.storages, self.back = [], {}, {}, {}
-        self.exact_strides = exact_strides
+        self.exact_strides, self.made = exact_strides, []
+
+    def kept(self, *values):
+        """Values made on the way stay alive: another may not get their id."""
+        self.made.extend(values)
+        return values
 
     def differ(self, path, what):
         self.differences.append(f"{path}: {what}")
@@ -80,9 +85,9 @@ class Comparison:
                 if a != b or repr(a) != repr(b):
                     self.differ(path, f"{a!r:.60} became {b!r:.60}")
             elif isinstance(a, np.random.Generator):
-                todo.append((path + "/state", a.bit_generator.state, b.bit_generator.state))
+                todo.append((path + "/state", *self.kept(a.bit_generator.state, b.bit_generator.state)))
             elif isinstance(a, np.random.RandomState):
-                todo.append((path + "/state", a.get_state(legacy=False), b.get_state(legacy=False)))
+                todo.append((path + "/state", *self.kept(a.get_state(legacy=False), b.get_state(legacy=False))))
             elif type(a).__name__ == "NestedIntNode":
                 pass  # a number that torch counts up for each ragged size of a process
             elif hasattr(a, "__dict__") and not isinstance(a, type) and not callable(a):
