@@ -382,10 +382,10 @@ private:
         }
         for (const auto& [key, value] : entries) {
             LinkName link = link_name(key);
-            if (link.is_the_key ? own.erase(link.name) == 0 : own.contains(link.name)) taken.insert(link.name);
-            for (int copy = 2; !taken.insert(link.name).second; ++copy) {
-                link = {fmt::format("{}~{}", link_name(key).name, copy), false};
-            }
+            const std::string wanted = link.name;
+            const bool is_own = link.is_the_key && own.erase(wanted) > 0;
+            for (int copy = 2; (!is_own && own.contains(link.name)) || !taken.insert(link.name).second; ++copy)
+                link = {fmt::format("{}~{}", wanted, copy), false};
             are_names_keys &= link.is_the_key;
             keys.push_back(key);
             group.members.emplace_back(std::move(link.name), value);

@@ -246,6 +246,8 @@ Node* construct_numpy(Pool& pool, const Recipe& recipe) {
         auto* node = pool.make<TensorNode>();
         node->type = "numpy.ndarray";
         if (!fill(*node, *type, args[2], args[3].as_string() == "F", args[0].as_bytes())) return nullptr;
+        // NumPy keeps the byte order of a buffer, but not that of an array's state.
+        if (type->big_endian) node->set_attribute("pickle:frombuffer", Value::boolean(true));
         mark_generation(pool, *node, recipe.callable);
         return node;
     }
@@ -289,6 +291,13 @@ std::optional<Value> lower_numpy(Pool& scratch, Value value) {
         }
         std::vector<Value> sizes;
         for (const auto size : tensor.shape) sizes.push_back(Value::integer(size));
+        if (node->attribute("pickle:frombuffer") != nullptr) {
+            const Value buffer = scratch.bytes(std::move(bytes));
+            buffer.node()->type = "builtins.bytearray";
+            return Value::of(call(scratch, module_of(*node) + ".numeric._frombuffer",
+                                  {buffer, dtype_object(scratch, known->code, big_endian),
+                                   scratch.tuple(std::move(sizes)), scratch.string(fortran ? "F" : "C")}));
+        }
         auto* array = call(scratch, module_of(*node) + ".multiarray._reconstruct",
                            {global(scratch, "numpy.ndarray"), scratch.tuple({Value::integer(0)}), scratch.bytes("b")});
         array->recipe->state = scratch.tuple({Value::integer(1), scratch.tuple(std::move(sizes)),
