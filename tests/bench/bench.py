@@ -31,14 +31,23 @@ def clean(*paths):
         pathlib.Path(path).unlink(missing_ok=True)
 
 
+# A process starts with the peak of the one that spawned it, and this one holds torch: so a small one stands between.
+MEASURE = """
+import os, sys, time
+start = time.perf_counter()
+pid = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ, file_actions=[(os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0)])
+_, status, usage = os.wait4(pid, 0)
+print(status, time.perf_counter() - start, usage.ru_maxrss)
+"""
+
+
 def timed(command):
     """(seconds, peak resident MiB) of a command."""
-    start = time.perf_counter()
-    pid = os.posix_spawnp(command[0], [str(c) for c in command], os.environ, file_actions=[(os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0)])
-    _, status, usage = os.wait4(pid, 0)
-    if status != 0:
+    measured = subprocess.run([sys.executable, "-I", "-S", "-c", MEASURE, *map(str, command)], stdout=subprocess.PIPE, text=True, check=True)
+    status, seconds, peak = measured.stdout.split()
+    if status != "0":
         sys.exit(f"{command} failed with status {status}")
-    return time.perf_counter() - start, usage.ru_maxrss / 1024
+    return float(seconds), int(peak) / 1024
 
 
 def job(name, runs, ours, reference, outputs, note=""):
