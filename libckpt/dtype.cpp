@@ -158,7 +158,9 @@ double float8_to_double(DType dtype, std::uint8_t bits) noexcept {
     return small_float(bits, fields.exponent_bits, fields.mantissa_bits, fields.bias, false);
 }
 
-std::uint16_t double_to_float16(double value) noexcept {
+// As torch does, doubles become floats first: a value that lies within half a float's step of a tie is rounded twice.
+std::uint16_t double_to_float16(double exact) noexcept {
+    const auto value = static_cast<double>(static_cast<float>(exact));
     const auto sign = static_cast<std::uint16_t>(std::signbit(value) ? 0x8000 : 0);
     if (std::isnan(value)) return static_cast<std::uint16_t>(sign | 0x7e00);
     if (std::isinf(value)) return static_cast<std::uint16_t>(sign | 0x7c00);
@@ -166,38 +168,42 @@ std::uint16_t double_to_float16(double value) noexcept {
     return static_cast<std::uint16_t>(sign | (bits > 0x7c00 ? 0x7c00 : bits));
 }
 
-std::uint16_t double_to_bfloat16(double value) noexcept {
+std::uint16_t double_to_bfloat16(double exact) noexcept {
+    const auto value = static_cast<double>(static_cast<float>(exact));
     const auto sign = static_cast<std::uint16_t>(std::signbit(value) ? 0x8000 : 0);
-    if (std::isnan(value)) return static_cast<std::uint16_t>(sign | 0x7fc0);
+    if (std::isnan(value)) return 0x7fc0;  // torch keeps no sign here
     if (std::isinf(value)) return static_cast<std::uint16_t>(sign | 0x7f80);
     const std::uint32_t bits = round_magnitude(std::fabs(value), 7, 127);
     return static_cast<std::uint16_t>(sign | (bits > 0x7f80 ? 0x7f80 : bits));
 }
 
-std::uint8_t double_to_float8(DType dtype, double value) noexcept {
+std::uint8_t double_to_float8(DType dtype, double exact) noexcept {
+    const auto single = static_cast<float>(exact);
+    const auto value = static_cast<double>(single);
     const bool negative = std::signbit(value);
-    if (dtype == DType::kFloat8E8M0FNU) {  // a power of two: the exponent rounded to nearest, no sign, no zero
-        if (std::isnan(value) || std::isinf(value)) return 0xff;
-        const double magnitude = std::fabs(value);
-        if (magnitude == 0) return 0;
-        int exponent = 0;
-        const double fraction = std::frexp(magnitude, &exponent);  // [0.5, 1)
-        exponent -= 1;
-        // Ties between 2^e and 2^(e+1) are decided on the float's exponent bit: to the even one.
-        const double rest = fraction * 2 - 1;
-        if (rest > 0.5 || (rest == 0.5 && (exponent & 1) == 0)) ++exponent;
-        if (exponent < -127) return 0;
-        return exponent > 127 ? 0xff : static_cast<std::uint8_t>(exponent + 127);
+    if (dtype == DType::kFloat8E8M0FNU) {  // a power of two: the float's own exponent, no sign, no zero
+        const auto bits = std::bit_cast<std::uint32_t>(single);
+        const std::uint32_t exponent = bits >> 23 & 0xff;
+        const std::uint32_t mantissa = bits & 0x7fffff;
+        constexpr std::uint32_t kHalf = 0x400000;
+        if (exponent == 0xff) return 0xff;  // infinities and NaN
+        // The bit that ties are decided on is the implied one, which is set in every normal float.
+        const bool is_up = mantissa > kHalf || (mantissa == kHalf && exponent > 0);
+        return static_cast<std::uint8_t>(exponent + (is_up ? 1 : 0));
     }
     const auto fields = fields_of(dtype);
     const bool unsigned_zero = dtype == DType::kFloat8E4M3FNUZ || dtype == DType::kFloat8E5M2FNUZ;
     const auto sign = static_cast<std::uint8_t>(negative ? 0x80 : 0);
     const std::uint8_t nan = unsigned_zero ? 0x80 : static_cast<std::uint8_t>(sign | 0x7f);
+    // Beyond the largest: e4m3fn saturates (infinities too), e5m2 has infinities, the FNUZ kinds have only NaN.
+    const std::uint8_t beyond = dtype == DType::kFloat8E4M3FN ? static_cast<std::uint8_t>(sign | 0x7e)
+                                : unsigned_zero               ? nan
+                                                              : static_cast<std::uint8_t>(sign | 0x7c);
     if (std::isnan(value)) return nan;
-    if (std::isinf(value)) return dtype == DType::kFloat8E5M2 ? static_cast<std::uint8_t>(sign | 0x7c) : nan;
+    if (std::isinf(value)) return beyond;
     const std::uint32_t bits = round_magnitude(std::fabs(value), fields.mantissa_bits, fields.bias);
     const std::uint32_t largest = dtype == DType::kFloat8E4M3FN ? 0x7e : dtype == DType::kFloat8E5M2 ? 0x7b : 0x7f;
-    if (bits > largest) return dtype == DType::kFloat8E5M2 ? static_cast<std::uint8_t>(sign | 0x7c) : nan;
+    if (bits > largest) return beyond;
     if (bits == 0 && unsigned_zero) return 0;
     return static_cast<std::uint8_t>(sign | bits);
 }

@@ -25,6 +25,38 @@ void flip_signs(std::span<std::byte> bytes, std::size_t width, std::size_t step,
     for (std::size_t at = first; at + width <= bytes.size(); at += step) bytes[at + width - 1] ^= std::byte{0x80};
 }
 
+/// Negates integers of `width` bytes in two's complement, as torch does (unsigned ones too).
+void negate_integers(std::span<std::byte> bytes, std::size_t width) {
+    for (std::size_t at = 0; at + width <= bytes.size(); at += width) {
+        std::uint64_t number = 0;
+        std::memcpy(&number, bytes.data() + at, width);
+        number = 0 - number;
+        std::memcpy(bytes.data() + at, &number, width);
+    }
+}
+
+/// How the elements of a negated view are negated.
+enum class Negation : std::uint8_t { kNone, kSign, kSignButZero, kInteger };
+Negation negation_of(const TensorNode& tensor) {
+    if (!tensor.neg) return Negation::kNone;
+    switch (dtype_info(tensor.dtype).cls) {
+        case DTypeClass::kUnsigned:
+        case DTypeClass::kSigned:
+            return Negation::kInteger;
+        case DTypeClass::kComplex:
+            return Negation::kSign;
+        case DTypeClass::kFloat:
+            if (tensor.dtype == DType::kFloat8E8M0FNU) break;  // has no sign
+            // The FNUZ kinds have their NaN where other floats have negative zero.
+            return tensor.dtype == DType::kFloat8E4M3FNUZ || tensor.dtype == DType::kFloat8E5M2FNUZ
+                       ? Negation::kSignButZero
+                       : Negation::kSign;
+        default:
+            break;
+    }
+    throw_error(ErrorCode::kUnsupported, "a negated view of {} has no meaning", dtype_name(tensor.dtype));
+}
+
 /// Gathers a strided view into row-major order. Reads the storage in whole spans: the innermost dimensions that
 /// together span at most kSpanBytes of the storage are gathered from one read.
 class StridedBlob final : public Blob {
@@ -51,11 +83,8 @@ public:
         size_bytes_ = *tensor.logical_bytes();
         const auto cls = dtype_info(tensor.dtype).cls;
         if (tensor.conj && cls == DTypeClass::kComplex) conj_ = true;
-        if (tensor.neg) neg_ = true;
+        negation_ = negation_of(tensor);
         complex_ = cls == DTypeClass::kComplex;
-        if (neg_ && cls != DTypeClass::kComplex && cls != DTypeClass::kFloat) {
-            throw_error(ErrorCode::kUnsupported, "a negated view of {} has no meaning", dtype_name(tensor.dtype));
-        }
     }
 
     std::uint64_t size_bytes() const noexcept override { return size_bytes_; }
@@ -158,7 +187,7 @@ private:
         } else {
             copy_runs(axis, steps, start, target);
         }
-        if (neg_ || conj_) apply_signs(target);
+        if (negation_ != Negation::kNone || conj_) apply_signs(target);
     }
 
     /// A box that lies thinly over the storage (some rows of a large column-major matrix): only its runs along the
@@ -262,13 +291,20 @@ private:
     }
 
     void apply_signs(std::span<std::byte> bytes) const {
-        if (!complex_) {
+        const bool is_negated = negation_ != Negation::kNone;
+        if (complex_) {
+            const std::size_t half = width_ / 2;
+            if (is_negated) flip_signs(bytes, half, width_, 0);
+            if (is_negated != conj_) flip_signs(bytes, half, width_, half);  // both: the imaginary part is as it was
+        } else if (negation_ == Negation::kInteger) {
+            negate_integers(bytes, width_);
+        } else if (negation_ == Negation::kSignButZero) {
+            for (std::byte& code : bytes) {
+                if ((code & std::byte{0x7f}) != std::byte{0}) code ^= std::byte{0x80};
+            }
+        } else {
             flip_signs(bytes, width_, width_, 0);
-            return;
         }
-        const std::size_t half = width_ / 2;
-        if (neg_) flip_signs(bytes, half, width_, 0);
-        if (neg_ != conj_) flip_signs(bytes, half, width_, half);  // both: the imaginary part is back where it was
     }
 
     BlobPtr storage_;
@@ -277,7 +313,7 @@ private:
     std::vector<Axis> axes_;
     std::uint64_t size_bytes_ = 0;
     bool conj_ = false;
-    bool neg_ = false;
+    Negation negation_ = Negation::kNone;
     bool complex_ = false;
 };
 

@@ -22,11 +22,6 @@ class Comparison:
         self.differences, self.seen, self.storages, self.back = [], {}, {}, {}
         self.exact_strides, self.made = exact_strides, []
 
-    def kept(self, *values):
-        """Values made on the way stay alive: another may not get their id."""
-        self.made.extend(values)
-        return values
-
     def differ(self, path, what):
         self.differences.append(f"{path}: {what}")
 
@@ -34,6 +29,7 @@ class Comparison:
         todo = [("", a, b)]
         while todo and len(self.differences) < 5:
             path, a, b = todo.pop()
+            self.made.append((a, b))  # some were made on the way: while they live, no other value gets their id
             if getattr(type(a), "stub_name", "").endswith("._rebuild_sparse_csr_tensor") and isinstance(b, torch.Tensor):
                 continue  # a call that only torch 1.13 has, written as the current one: this torch could not load it at all
             if type(a) is not type(b) and getattr(type(a), "stub_name", 0) != getattr(type(b), "stub_name", 1):
@@ -85,9 +81,9 @@ class Comparison:
                 if a != b or repr(a) != repr(b):
                     self.differ(path, f"{a!r:.60} became {b!r:.60}")
             elif isinstance(a, np.random.Generator):
-                todo.append((path + "/state", *self.kept(a.bit_generator.state, b.bit_generator.state)))
+                todo.append((path + "/state", a.bit_generator.state, b.bit_generator.state))
             elif isinstance(a, np.random.RandomState):
-                todo.append((path + "/state", *self.kept(a.get_state(legacy=False), b.get_state(legacy=False))))
+                todo.append((path + "/state", a.get_state(legacy=False), b.get_state(legacy=False)))
             elif type(a).__name__ == "NestedIntNode":
                 pass  # a number that torch counts up for each ragged size of a process
             elif hasattr(a, "__dict__") and not isinstance(a, type) and not callable(a):
