@@ -113,6 +113,28 @@ private:
     unsigned width_bytes_;
 };
 
+class PlacedBlob final : public Blob {
+public:
+    PlacedBlob(BlobPtr blob, std::string file, std::string place)
+        : blob_(std::move(blob)), file_(std::move(file)), place_(std::move(place)) {}
+    std::uint64_t size_bytes() const noexcept override { return blob_->size_bytes(); }
+    void read(std::uint64_t offset_bytes, std::span<std::byte> out) const override {
+        try {
+            blob_->read(offset_bytes, out);
+        } catch (const Error& error) {
+            if (!error.file().empty() || error.code() == ErrorCode::kCancelled) throw;
+            Error placed(error.code(), place_.empty() ? error.message() : place_ + ": " + error.message());
+            placed.in_file(file_);
+            throw placed;
+        }
+    }
+
+private:
+    BlobPtr blob_;
+    std::string file_;
+    std::string place_;
+};
+
 }  // namespace
 
 BlobPtr memory_blob(std::string bytes) {
@@ -140,6 +162,11 @@ BlobPtr byte_swapped_blob(BlobPtr whole, unsigned width_bytes) {
         throw_damaged("{} bytes are no whole number of elements of {} bytes", whole->size_bytes(), width_bytes);
     }
     return std::make_shared<ByteSwappedBlob>(std::move(whole), width_bytes);
+}
+
+BlobPtr placed_blob(BlobPtr blob, std::string file, std::string place) {
+    if (blob->file_range()) return blob;
+    return std::make_shared<PlacedBlob>(std::move(blob), std::move(file), std::move(place));
 }
 
 std::string read_all(const Blob& blob, std::uint64_t limit_bytes) {

@@ -51,6 +51,9 @@ BlobPtr zero_blob(std::uint64_t size_bytes);
 /// The same bytes with each group of `width_bytes` reversed (big-endian data as little-endian). The size must be a
 /// multiple.
 BlobPtr byte_swapped_blob(BlobPtr whole, unsigned width_bytes);
+/// The same bytes; what goes wrong when they are read names the file and the place in it ("'model/w'"; may be empty).
+/// For blobs that decode: those that only copy from a file name it already, and are given back as they are.
+BlobPtr placed_blob(BlobPtr blob, std::string file, std::string place);
 
 /// All bytes of a blob; throws Error (kRefused) if there are more than `limit_bytes`.
 std::string read_all(const Blob& blob, std::uint64_t limit_bytes);

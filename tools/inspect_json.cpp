@@ -269,7 +269,8 @@ private:
         } catch (const Error& error) {
             if (error.code() == ErrorCode::kCancelled) throw;
             json["error"] = error.message();
-            damage_.emplace_back(error.code(), fmt::format("'{}': {}", path, error.message()));
+            damage_.push_back(error.file().empty() ? Error(error.code(), fmt::format("'{}': {}", path, error.message()))
+                                                   : error);
         }
     }
 

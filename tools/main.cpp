@@ -2,12 +2,14 @@
 #include <csignal>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <atomic>
 #include <new>
 
 #include "tools/command.hpp"
 #include "tools/options.hpp"
 #include "tools/session.hpp"
+#include "tools/text.hpp"
 
 namespace {
 
@@ -27,6 +29,33 @@ void watch_signals() {
     sigaction(SIGTERM, &action, nullptr);
     std::signal(SIGPIPE, SIG_IGN);
     std::signal(SIGXFSZ, SIG_IGN);
+}
+
+/// The command that `word` was probably meant to be: at most two letters away, or none.
+std::string nearest_command(const std::vector<std::unique_ptr<ckpt::Command>>& commands, std::string_view word) {
+    std::string nearest;
+    std::size_t least = std::min<std::size_t>(3, word.size());
+    for (const auto& command : commands) {
+        const std::size_t away = ckpt::edit_distance(command->name(), word);
+        if (away < least) {
+            least = away;
+            nearest = command->name();
+        }
+    }
+    return nearest;
+}
+
+std::string usage_error(const CLI::App& app, const std::vector<std::unique_ptr<ckpt::Command>>& commands,
+                        const std::string& what, std::string_view first_word) {
+    const auto subs = app.get_subcommands();
+    if (subs.empty() && !first_word.empty() && first_word.front() != '-') {
+        const std::string nearest = nearest_command(commands, first_word);
+        return fmt::format(
+            "'{}' is no command{}", first_word,
+            nearest.empty() ? " (`ckpt --help` lists them)" : fmt::format("; did you mean '{}'?", nearest));
+    }
+    return fmt::format("{} (`{} --help` lists what there is)", what,
+                       subs.empty() ? "ckpt" : "ckpt " + subs.front()->get_name());
 }
 
 }  // namespace
@@ -62,9 +91,7 @@ int main(int argc, char** argv) {
             session.print("ckpt " CKPT_VERSION);
             return 0;
         } catch (const CLI::ParseError& error) {
-            const auto subs = app.get_subcommands();
-            const std::string name = subs.empty() ? "ckpt" : "ckpt " + subs.front()->get_name();
-            session.error(fmt::format("{} (`{} --help` lists what there is)", error.what(), name));
+            session.error(usage_error(app, commands, error.what(), argc > 1 ? argv[1] : ""));
             return static_cast<int>(ExitCode::kUsage);
         }
         session.apply(general);

@@ -18,6 +18,8 @@ std::string printable(std::string_view text);
 std::string shortened(std::string_view text, std::size_t width);
 /// Columns a terminal would use (one per code point: close enough for names).
 std::size_t display_width(std::string_view text);
+/// Letters to change, insert, remove or swap with their neighbour to make `a` out of `b`.
+std::size_t edit_distance(std::string_view a, std::string_view b);
 
 /// Rows of columns; numbers to the right.
 class Table {

@@ -54,7 +54,7 @@ public:
     }
 
     Document read(const Source& source, const Context& context) const override {
-        return hdf5::read_document(open_file(source, context), context);
+        return hdf5::read_document(open_file(source, context), source.path, context);
     }
 
     std::vector<Loss> preflight(const Document&, const WriteOptions&) const override { return {}; }

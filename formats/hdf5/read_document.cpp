@@ -33,8 +33,8 @@ public:
 
 class DocumentReader {
 public:
-    DocumentReader(const std::shared_ptr<const h5::H5File>& file, const Context& context)
-        : file_(file), context_(context), elements_(*file, document_.pool(), context) {}
+    DocumentReader(const std::shared_ptr<const h5::H5File>& file, const std::string& file_name, const Context& context)
+        : file_(file), file_name_(file_name), context_(context), elements_(*file, document_.pool(), context) {}
 
     Document run() {
         document_.format = "hdf5";
@@ -437,9 +437,9 @@ private:
         if (kind == Kind::kTensor || (!kind && is_array)) {
             met.value = tensor_value(dataset, *attributes, met);
         } else if (kind) {
-            met.value = named_value(*kind, dataset);
+            met.value = named_value(*kind, dataset, place);
         } else if (dataset.space.kind != h5::Dataspace::Kind::kNull) {
-            met.value = elements_.value(*dataset.type, dataset.space, file_->data(dataset));
+            met.value = elements_.value(*dataset.type, dataset.space, data_of(dataset, place));
         }
         Value& value = met.value;
         const bool is_decorated = !attributes->foreign().empty() || attributes->has(kAttributes);
@@ -454,14 +454,21 @@ private:
         return value;
     }
 
+    /// Chunks are decoded long after the structure was read: their errors must say by themselves whose they are.
+    BlobPtr data_of(const h5::Dataset& dataset, std::size_t place) const {
+        BlobPtr blob = file_->data(dataset);
+        if (blob->file_range()) return blob;
+        return placed_blob(std::move(blob), file_name_, fmt::format("'{}'", shown_path(place)));
+    }
+
     /// A node for a value that is held in place, so that attributes can hang on it.
     Value with_node(Value value) {
         return value.is_null() ? Value::of(pool().make<Node>(Kind::kNull)) : pool().typed_scalar(value, "");
     }
 
     /// A value whose kind stands beside it because its elements do not say it.
-    Value named_value(Kind kind, const h5::Dataset& dataset) {
-        const auto data = [&] { return read_all(*file_->data(dataset), context_.limits.max_inline_bytes); };
+    Value named_value(Kind kind, const h5::Dataset& dataset, std::size_t place) {
+        const auto data = [&] { return read_all(*data_of(dataset, place), context_.limits.max_inline_bytes); };
         const bool is_bytes = dataset.space.dims.size() == 1 && dtype_of(*dataset.type) == DType::kUInt8;
         switch (kind) {
             case Kind::kBytes:
@@ -471,7 +478,7 @@ private:
                 if (is_bytes) return pool().string(data());
                 break;
             case Kind::kInt: {
-                const Value text = elements_.value(*dataset.type, dataset.space, file_->data(dataset));
+                const Value text = elements_.value(*dataset.type, dataset.space, data_of(dataset, place));
                 const auto number = text.is(Kind::kString) ? decimal_to_bytes(text.as_string()) : std::nullopt;
                 if (number) return pool().integer(*number);
                 break;
@@ -479,7 +486,7 @@ private:
             case Kind::kList:
             case Kind::kTuple:
             case Kind::kSet:
-                if (dataset.space.dims.size() == 1) return packed_value(kind, dataset);
+                if (dataset.space.dims.size() == 1) return packed_value(kind, dataset, place);
                 break;
             default:
                 break;
@@ -487,9 +494,9 @@ private:
         throw_damaged("a dataset of this type is no value of kind '{}'", kind_name(kind));
     }
 
-    Value packed_value(Kind kind, const h5::Dataset& dataset) {
+    Value packed_value(Kind kind, const h5::Dataset& dataset, std::size_t place) {
         auto* node = pool().make<SequenceNode>(kind);
-        const Value read = elements_.value(*dataset.type, dataset.space, file_->data(dataset));
+        const Value read = elements_.value(*dataset.type, dataset.space, data_of(dataset, place));
         if (read.is(Kind::kList)) {
             node->items = read.sequence().items;
         } else if (read.is(Kind::kTensor)) {
@@ -512,7 +519,7 @@ private:
         if (auto shape = attributes.integers(kShape)) node->shape = std::move(*shape);
         read_tensor_flags(attributes, *node);
         if (dataset.space.kind == h5::Dataspace::Kind::kNull) return Value::of(node);
-        BlobPtr elements = file_->data(dataset);
+        BlobPtr elements = data_of(dataset, met.place);
         if (const unsigned swapped = swapped_width(*dataset.type)) elements = byte_swapped_blob(elements, swapped);
         if (node->stride.empty()) node->stride = contiguous_strides(node->shape);
         const auto bytes = node->logical_bytes();
@@ -611,6 +618,7 @@ private:
     }
 
     const std::shared_ptr<const h5::H5File>& file_;
+    const std::string& file_name_;
     const Context& context_;
     Document document_;
     ElementReader elements_;
@@ -629,8 +637,9 @@ private:
 
 }  // namespace
 
-Document read_document(const std::shared_ptr<const h5::H5File>& file, const Context& context) {
-    return DocumentReader(file, context).run();
+Document read_document(const std::shared_ptr<const h5::H5File>& file, const std::string& file_name,
+                       const Context& context) {
+    return DocumentReader(file, file_name, context).run();
 }
 
 }  // namespace ckpt::hdf5

@@ -6,7 +6,9 @@
 
 namespace ckpt::hdf5 {
 
-/// Structure now, tensors on demand. Throws Error (kDamaged, kUnsupported) naming the object.
-Document read_document(const std::shared_ptr<const h5::H5File>& file, const Context& context);
+/// Structure now, tensors on demand. Throws Error (kDamaged, kUnsupported) naming the object. `file_name` stands in the
+/// errors of data that are decoded later.
+Document read_document(const std::shared_ptr<const h5::H5File>& file, const std::string& file_name,
+                       const Context& context);
 
 }  // namespace ckpt::hdf5

@@ -99,9 +99,10 @@ void Image::parse_superblock(const Context& context) {
         }
     }
     // The stored end counts from the stored base: a user block may have been put in front, or cut off, since.
+    require(stored_end >= base, "superblock: its data begin at byte {} and end at {}", base, stored_end);
     const std::uint64_t end = stored_end - base;
-    require(stored_end >= base && end > 0 && end <= behind, "is cut short: HDF5 data end at byte {}, the file has {}",
-            stored_end >= base && end < ~sb.base ? end + sb.base : stored_end, whole_->size_bytes());
+    require(end > 0 && end <= behind, "is cut short: HDF5 data end at byte {}, the file has {}",
+            end < ~sb.base ? end + sb.base : end, whole_->size_bytes());
     sb.end = end;
     if (end < behind) context.warn(fmt::format("has {} bytes behind the end of its HDF5 data", behind - end));
     require(sb.root != kUndefinedAddress, "superblock: there is no root group");

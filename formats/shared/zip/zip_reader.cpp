@@ -414,7 +414,7 @@ BlobPtr ZipDirectory::blob(const ZipMember& member, std::uint64_t limit_bytes) c
         throw_damaged("member '{}' claims to unpack {} bytes to {}", shown(member.name), member.stored_bytes,
                       member.size_bytes);
     }
-    return std::make_shared<DeflatedBlob>(member, std::move(stored), unpacked_);
+    return placed_blob(std::make_shared<DeflatedBlob>(member, std::move(stored), unpacked_), file_->path(), "");
 }
 
 }  // namespace ckpt

@@ -1,0 +1,43 @@
+# inspect --json of every sample against what the program that wrote it found in it. Needs no foreign package.
+import json
+import pathlib
+import sys
+
+import hdf5_manifest
+import torch_manifest
+from common import Tally, run
+
+HDF5_SUFFIXES = {".h5", ".hdf5", ".h5ad", ".nc", ".mat", ".keras"}
+REFUSED = ("legacy", "torch_package", "export.pt2")
+
+
+def check(ckpt, expected, tally):
+    """One file: `expected` is its manifest, NAME.expected.json beside NAME."""
+    path = expected.with_name(expected.name[: -len(".expected.json")])
+    name = str(pathlib.Path(path.parent.name) / path.name)
+    if path.suffix not in HDF5_SUFFIXES and any(word in path.name for word in REFUSED):
+        if path.suffix != ".json":
+            code, out, err = run(ckpt, "inspect", path)
+            tally.check(code == 5 and out == "" and err.count("\n") == 1, f"{name}: refused by name (exit {code}: {err.strip()})")
+        return
+    code, out, err = run(ckpt, "inspect", "--json", "--digest=sha256", path)
+    if not tally.check(code == 0, f"{name}: inspect exits with {code}: {err.strip()[:200]}"):
+        return
+    manifest, ours = json.loads(expected.read_text()), json.loads(out)
+    if path.suffix in HDF5_SUFFIXES:
+        problems = hdf5_manifest.compare(manifest, ours)
+    elif "torchscript" in path.name:  # the manifest names tensors as torch.jit.load does; ours stand where the archive has them
+        wanted = {e["sha256"] for e in manifest["entries"] if e["kind"] == "tensor"}
+        problems = [] if wanted <= {e.get("sha256") for e in ours["entries"]} else ["tensors missing"]
+    elif path.name == "one_key_two_classes.pt":
+        return  # torch takes the first class for both; we show each tensor as the pickle names it, and warn
+    else:
+        problems = torch_manifest.compare(manifest, ours)
+    tally.check(not problems, f"{name}: " + "; ".join(problems[:4]))
+
+
+if __name__ == "__main__":  # check_manifests.py CKPT FOLDER
+    tally = Tally("manifests")
+    for expected in sorted(pathlib.Path(sys.argv[2]).rglob("*.expected.json")):
+        check(sys.argv[1], expected, tally)
+    tally.finish()
