@@ -76,8 +76,8 @@ std::complex<double> element_as_complex(DType dtype, const std::byte* bytes) noe
 double float16_to_double(std::uint16_t bits) noexcept;
 double bfloat16_to_double(std::uint16_t bits) noexcept;
 double float8_to_double(DType dtype, std::uint8_t bits) noexcept;
-/// What torch's `to(dtype)` gives: the small types round the nearest float32, ties to even, with each type's own rule for
-/// what is too large (float16, bfloat16 and e5m2 give Inf, e4m3fn its largest number, the FNUZ kinds NaN).
+/// What torch's `to(dtype)` gives: the small types round the nearest float32, ties to even, with each type's own rule
+/// for what is too large (float16, bfloat16 and e5m2 give Inf, e4m3fn its largest number, the FNUZ kinds NaN).
 std::uint16_t double_to_float16(double value) noexcept;
 std::uint16_t double_to_bfloat16(double value) noexcept;
 std::uint8_t double_to_float8(DType dtype, double value) noexcept;
