@@ -2,7 +2,6 @@
 #include "libckpt/elements.hpp"
 
 #include <openssl/evp.h>
-#include <xxhash.h>
 
 #include <algorithm>
 #include <cstring>
@@ -10,6 +9,7 @@
 #include <vector>
 
 #include "libckpt/error.hpp"
+#include "libckpt/xxh3.hpp"
 
 namespace ckpt {
 namespace {
@@ -385,17 +385,9 @@ BlobPtr logical_blob(const TensorNode& tensor) {
 }
 
 std::string digest_xxh3_128(const Blob& blob) {
-    XXH3_state_t* state = XXH3_createState();
-    XXH3_128bits_reset(state);
-    try {
-        stream(blob, [&](std::span<const std::byte> piece) { XXH3_128bits_update(state, piece.data(), piece.size()); });
-    } catch (...) {
-        XXH3_freeState(state);
-        throw;
-    }
-    const XXH128_hash_t hash = XXH3_128bits_digest(state);
-    XXH3_freeState(state);
-    return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
+    Xxh3Stream xxh3;
+    stream(blob, [&](std::span<const std::byte> piece) { xxh3.update(piece); });
+    return xxh3.digest().hex();
 }
 
 std::string digest_sha256(const Blob& blob) {

@@ -21,6 +21,7 @@
 #include "libckpt/crc32.hpp"
 #include "libckpt/error.hpp"
 #include "libckpt/file.hpp"
+#include "libckpt/ordered_writer.hpp"
 
 namespace ckpt {
 namespace {
@@ -116,6 +117,8 @@ public:
         if (cancelled) context_.check_cancelled();
     }
 
+    /// On the calling thread.
+    void report() const { context_.progress(done_bytes_, total_bytes_); }
     void add_done(std::uint64_t bytes) { done_bytes_.fetch_add(bytes, std::memory_order_relaxed); }
     bool stopped() const noexcept { return stopped_; }
 
@@ -131,7 +134,7 @@ private:
     std::exception_ptr failure_;
 };
 
-/// Writes one planned file to an open descriptor.
+/// Writes a file all places of which are known to an open descriptor, many places at once.
 class FileWriter {
 public:
     FileWriter(const PlannedFile& file, int descriptor, const Context& context, Workers& workers)
@@ -142,7 +145,7 @@ public:
           workers_(workers) {}
 
     void run() {
-        place_and_encode();
+        place();
         make_jobs();
         workers_.run(jobs_.size(), [this](std::size_t i) { run_job(jobs_[i]); });
         join_checksums();
@@ -160,47 +163,13 @@ private:
         bool is_piece = false;
     };
 
-    void place_and_encode() {
+    void place() {
         std::uint64_t offset = 0;
-        for (std::size_t i = 0; i < extents_.size();) {
-            if (std::holds_alternative<EncodedExtent>(extents_[i].content)) {
-                std::size_t end = i;
-                while (end < extents_.size() && std::holds_alternative<EncodedExtent>(extents_[end].content)) ++end;
-                offset = encode(i, end, offset);
-                i = end;
-                continue;
-            }
+        for (std::size_t i = 0; i < extents_.size(); ++i) {
             results_[i].offset_bytes = offset;
             results_[i].size_bytes = known_size(extents_[i]);
             offset += results_[i].size_bytes;
-            ++i;
         }
-    }
-
-    /// Encodes extents [begin, end) on threads and appends them in order; returns the offset behind them.
-    std::uint64_t encode(std::size_t begin, std::size_t end, std::uint64_t offset) {
-        const std::size_t window = std::size_t{context_.thread_count()} * 4;
-        std::vector<std::string> encoded(std::min(window, end - begin));
-        for (std::size_t at = begin; at < end; at += window) {
-            const std::size_t count = std::min(window, end - at);
-            workers_.run(count, [&](std::size_t i) {
-                const auto& extent = std::get<EncodedExtent>(extents_[at + i].content);
-                thread_local std::vector<std::byte> raw;
-                raw.resize(static_cast<std::size_t>(extent.size_bytes));
-                extent.blob->read(extent.offset_bytes, raw);
-                encoded[i] = extent.encode(raw);
-                if (extents_[at + i].want_crc32) results_[at + i].crc32 = crc32(0, as_bytes(encoded[i]));
-                workers_.add_done(extent.size_bytes);
-            });
-            for (std::size_t i = 0; i < count; ++i) {
-                results_[at + i].offset_bytes = offset;
-                results_[at + i].size_bytes = encoded[i].size();
-                write_at(descriptor_, as_bytes(encoded[i]), offset, *context_.io);
-                offset += encoded[i].size();
-                std::string().swap(encoded[i]);
-            }
-        }
-        return offset;
     }
 
     bool is_plain(std::size_t i) const {
@@ -368,10 +337,44 @@ void check_free_space(const WritePlan& plan, const std::string& temporary) {
     }
 }
 
+bool has_encoded(const PlannedFile& file) {
+    return std::any_of(file.extents.begin(), file.extents.end(),
+                       [](const Extent& extent) { return std::holds_alternative<EncodedExtent>(extent.content); });
+}
+
+/// Front to back, then what follows from later parts.
+void write_ordered(const PlannedFile& file, int descriptor, const Context& context, Workers& workers) {
+    std::vector<ExtentResult> results;
+    std::uint64_t offset = 0;
+    const auto sink = [&](std::span<const std::byte> bytes) {
+        write_at(descriptor, bytes, offset, *context.io);
+        offset += bytes.size();
+    };
+    const auto done = [&](std::uint64_t raw_bytes) {
+        workers.add_done(raw_bytes);
+        workers.report();
+    };
+    write_in_order(file, results, sink, done, context);
+    for (std::size_t i = 0; i < file.extents.size(); ++i) {
+        const auto* late = std::get_if<LateExtent>(&file.extents[i].content);
+        if (late == nullptr || !late->needs_later) continue;
+        const std::string bytes = late->make(results);
+        if (bytes.size() != late->size_bytes) {
+            throw_error(ErrorCode::kInternal, "a late extent has {} bytes, planned were {}", bytes.size(),
+                        late->size_bytes);
+        }
+        write_at(descriptor, as_bytes(bytes), results[i].offset_bytes, *context.io);
+    }
+}
+
 void write_one(const PlannedFile& file, const std::string& path, const Context& context, Workers& workers) {
     const Descriptor descriptor(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666));
     if (descriptor.get() < 0) throw_output_error("cannot be written", errno);
-    FileWriter(file, descriptor.get(), context, workers).run();
+    if (has_encoded(file)) {
+        write_ordered(file, descriptor.get(), context, workers);
+    } else {
+        FileWriter(file, descriptor.get(), context, workers).run();
+    }
     context.check_cancelled();
     if (::fsync(descriptor.get()) != 0) throw_output_error("cannot be synced to disk", errno);
 }
@@ -407,18 +410,13 @@ void execute(const WritePlan& plan, const std::string& path, Existing existing, 
 void execute_to_descriptor(const WritePlan& plan, int descriptor, const Context& context) {
     if (plan.is_folder || plan.files.size() != 1)
         throw Error(ErrorCode::kRefused, "a folder cannot be written to a pipe");
-    const auto& extents = plan.files.front().extents;
-    std::vector<ExtentResult> results(extents.size());
-    std::uint64_t offset = 0;
-    for (std::size_t i = 0; i < extents.size(); ++i) {
-        results[i] = {offset, known_size(extents[i]), 0};
-        offset += results[i].size_bytes;
+    const PlannedFile& file = plan.files.front();
+    for (const Extent& extent : file.extents) {
+        const auto* late = std::get_if<LateExtent>(&extent.content);
+        if (late != nullptr && late->needs_later)
+            throw Error(ErrorCode::kRefused, "this layout cannot be written front to back, so not to a pipe");
     }
-    const std::uint64_t total = plan.total_bytes();
-    std::uint64_t written = 0;
-    std::vector<std::byte> buffer;
-    const auto put = [&](std::span<const std::byte> bytes) {
-        written += bytes.size();
+    const auto sink = [&](std::span<const std::byte> bytes) {
         context.io->bytes_written.fetch_add(bytes.size(), std::memory_order_relaxed);
         while (!bytes.empty()) {
             const ssize_t count = ::write(descriptor, bytes.data(), bytes.size());
@@ -426,38 +424,12 @@ void execute_to_descriptor(const WritePlan& plan, int descriptor, const Context&
             if (count < 0) throw_output_error("standard output", errno);
             bytes = bytes.subspan(static_cast<std::size_t>(count));
         }
-        context.progress(written, total);
-        context.check_cancelled();
     };
-    for (std::size_t i = 0; i < extents.size(); ++i) {
-        const Extent& extent = extents[i];
-        results[i].offset_bytes = written;
-        std::string made;
-        if (const auto* literal = std::get_if<LiteralExtent>(&extent.content)) {
-            made = literal->bytes;
-        } else if (const auto* late = std::get_if<LateExtent>(&extent.content)) {
-            if (late->needs_later)
-                throw Error(ErrorCode::kRefused, "this layout cannot be written front to back, so not to a pipe");
-            made = late->make(results);
-        } else if (const auto* encoded = std::get_if<EncodedExtent>(&extent.content)) {
-            buffer.resize(static_cast<std::size_t>(encoded->size_bytes));
-            encoded->blob->read(encoded->offset_bytes, buffer);
-            made = encoded->encode(buffer);
-        } else {
-            const Blob& blob = *std::get<BlobExtent>(extent.content).blob;
-            for (std::uint64_t done = 0; done < blob.size_bytes();) {
-                buffer.resize(static_cast<std::size_t>(std::min(kGatherBytes, blob.size_bytes() - done)));
-                blob.read(done, buffer);
-                if (extent.want_crc32) results[i].crc32 = crc32(results[i].crc32, buffer);
-                put(buffer);
-                done += buffer.size();
-            }
-            continue;
-        }
-        results[i].size_bytes = made.size();
-        if (extent.want_crc32) results[i].crc32 = crc32(0, as_bytes(made));
-        put(as_bytes(made));
-    }
+    const std::uint64_t total = plan.total_bytes();
+    std::uint64_t done = 0;
+    std::vector<ExtentResult> results;
+    write_in_order(
+        file, results, sink, [&](std::uint64_t raw_bytes) { context.progress(done += raw_bytes, total); }, context);
 }
 
 }  // namespace ckpt

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "libckpt/blob.hpp"
+#include "libckpt/xxh3.hpp"
 
 namespace ckpt {
 
@@ -18,6 +19,8 @@ struct ExtentResult {
     std::uint64_t offset_bytes = 0;  ///< in its file
     std::uint64_t size_bytes = 0;    ///< as stored
     std::uint32_t crc32 = 0;         ///< of the stored bytes, where the extent asked for it
+    std::string note;                ///< of encoded extents: what their encoder had to say
+    Digest128 raw_digest;            ///< where an extent began a digest: of the raw bytes of its run
 };
 
 /// Bytes known now.
@@ -28,13 +31,22 @@ struct LiteralExtent {
 struct BlobExtent {
     BlobPtr blob;
 };
+/// What an encoder makes of raw bytes.
+struct Encoded {
+    std::string stored;
+    std::string note;  ///< for late extents: a few bytes that only the encoder knows
+};
+/// Whether an extent's raw bytes are hashed, and with which others: kMore goes on where the encoded extent before left
+/// off.
+enum class RawDigest : std::uint8_t { kNone, kBegin, kMore };
 /// Part of a blob that goes through an encoder; its stored size is known only afterwards. Parts are at most a few MiB.
 struct EncodedExtent {
     BlobPtr blob;
     std::uint64_t offset_bytes = 0;
     std::uint64_t size_bytes = 0;
-    /// Pure and thread-safe: the stored bytes of the raw ones.
-    std::function<std::string(std::span<const std::byte>)> encode;
+    /// Pure and thread-safe.
+    std::function<Encoded(std::span<const std::byte>)> encode;
+    RawDigest digest = RawDigest::kNone;
 };
 /// Bytes of a known size that follow from the results of other extents: directories, footers, a superblock.
 ///

@@ -87,12 +87,14 @@ TEST_CASE("literals, blobs, encoded and late extents come out in order with thei
         file.extents.push_back({BlobExtent{memory_blob(large)}, true});
         for (int i = 0; i < 30; ++i) file.extents.push_back({BlobExtent{memory_blob(small)}, true});
         for (std::uint64_t at = 0; at < 1000; at += 100) {
-            file.extents.push_back({EncodedExtent{memory_blob(small), at, 100,
-                                                  [](std::span<const std::byte> raw) {
-                                                      return std::string(reinterpret_cast<const char*>(raw.data()),
-                                                                         raw.size() / 2);
-                                                  }},
-                                    true});
+            file.extents.push_back(
+                {EncodedExtent{memory_blob(small), at, 100,
+                               [](std::span<const std::byte> raw) {
+                                   return Encoded{
+                                       std::string(reinterpret_cast<const char*>(raw.data()), raw.size() / 2),
+                                       "halved"};
+                               }},
+                 true});
         }
         std::vector<ExtentResult> seen;
         file.extents.push_back({LateExtent{3,

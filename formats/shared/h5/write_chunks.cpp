@@ -136,11 +136,11 @@ std::string filter_message(Codec codec, std::uint32_t element_bytes) {
     return message;
 }
 
-std::function<std::string(std::span<const std::byte>)> chunk_encoder(Codec codec, std::uint32_t element_bytes,
-                                                                     std::uint64_t chunk_bytes) {
+std::function<Encoded(std::span<const std::byte>)> chunk_encoder(Codec codec, std::uint32_t element_bytes,
+                                                                 std::uint64_t chunk_bytes) {
     return [=](std::span<const std::byte> raw) {
         const std::string planes = shuffled(raw, element_bytes, chunk_bytes);
-        return codec == Codec::kGzip ? gzip(planes) : zstd(planes);
+        return Encoded{codec == Codec::kGzip ? gzip(planes) : zstd(planes), {}};
     };
 }
 

@@ -32,8 +32,8 @@ ChunkPlan plan_chunks(const std::vector<std::uint64_t>& shape, std::uint32_t ele
 /// The filter pipeline message: shuffle (for elements of several bytes), then the codec.
 std::string filter_message(Codec codec, std::uint32_t element_bytes);
 /// Pads, shuffles and encodes one chunk. Pure and thread-safe.
-std::function<std::string(std::span<const std::byte>)> chunk_encoder(Codec codec, std::uint32_t element_bytes,
-                                                                     std::uint64_t chunk_bytes);
+std::function<Encoded(std::span<const std::byte>)> chunk_encoder(Codec codec, std::uint32_t element_bytes,
+                                                                 std::uint64_t chunk_bytes);
 
 /// Bytes that the version-1 B-tree over `count` chunks takes. Its root is the last node.
 std::uint64_t chunk_tree_bytes(std::size_t count, std::size_t rank);
