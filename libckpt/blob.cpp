@@ -113,11 +113,42 @@ private:
     unsigned width_bytes_;
 };
 
+/// Blobs one after the other.
+class JoinedBlob final : public Blob {
+public:
+    explicit JoinedBlob(std::vector<BlobPtr> pieces) : pieces_(std::move(pieces)) {
+        for (const auto& piece : pieces_) {
+            begins_.push_back(size_bytes_);
+            size_bytes_ += piece->size_bytes();
+        }
+    }
+    std::uint64_t size_bytes() const noexcept override { return size_bytes_; }
+    void read(std::uint64_t offset_bytes, std::span<std::byte> out) const override {
+        check_range(offset_bytes, out.size(), size_bytes_);
+        auto index =
+            static_cast<std::size_t>(std::upper_bound(begins_.begin(), begins_.end(), offset_bytes) - begins_.begin());
+        for (index = index == 0 ? 0 : index - 1; !out.empty(); ++index) {
+            const std::uint64_t from = offset_bytes - begins_[index];
+            const auto size =
+                static_cast<std::size_t>(std::min<std::uint64_t>(out.size(), pieces_[index]->size_bytes() - from));
+            if (size > 0) pieces_[index]->read(from, out.first(size));
+            out = out.subspan(size);
+            offset_bytes += size;
+        }
+    }
+
+private:
+    std::vector<BlobPtr> pieces_;
+    std::vector<std::uint64_t> begins_;
+    std::uint64_t size_bytes_ = 0;
+};
+
 class PlacedBlob final : public Blob {
 public:
     PlacedBlob(BlobPtr blob, std::string file, std::string place)
         : blob_(std::move(blob)), file_(std::move(file)), place_(std::move(place)) {}
     std::uint64_t size_bytes() const noexcept override { return blob_->size_bytes(); }
+    std::optional<Digest128> known_digest() const override { return blob_->known_digest(); }
     void read(std::uint64_t offset_bytes, std::span<std::byte> out) const override {
         try {
             blob_->read(offset_bytes, out);
@@ -162,6 +193,10 @@ BlobPtr byte_swapped_blob(BlobPtr whole, unsigned width_bytes) {
         throw_damaged("{} bytes are no whole number of elements of {} bytes", whole->size_bytes(), width_bytes);
     }
     return std::make_shared<ByteSwappedBlob>(std::move(whole), width_bytes);
+}
+
+BlobPtr joined_blob(std::vector<BlobPtr> pieces) {
+    return std::make_shared<JoinedBlob>(std::move(pieces));
 }
 
 BlobPtr placed_blob(BlobPtr blob, std::string file, std::string place) {

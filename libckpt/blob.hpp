@@ -7,6 +7,9 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
+
+#include "libckpt/xxh3.hpp"
 
 namespace ckpt {
 
@@ -36,6 +39,9 @@ public:
 
     /// The range of a file that holds exactly these bytes, when there is one: a copy then needs no buffer.
     virtual std::optional<FileRange> file_range() const { return std::nullopt; }
+
+    /// XXH3-128 of all bytes, where the file that holds them says it: not checked, but free.
+    virtual std::optional<Digest128> known_digest() const { return std::nullopt; }
 };
 
 using BlobPtr = std::shared_ptr<const Blob>;
@@ -51,6 +57,8 @@ BlobPtr zero_blob(std::uint64_t size_bytes);
 /// The same bytes with each group of `width_bytes` reversed (big-endian data as little-endian). The size must be a
 /// multiple.
 BlobPtr byte_swapped_blob(BlobPtr whole, unsigned width_bytes);
+/// Blobs one behind the other.
+BlobPtr joined_blob(std::vector<BlobPtr> pieces);
 /// The same bytes; what goes wrong when they are read names the file and the place in it ("'model/w'"; may be empty).
 /// For blobs that decode: those that only copy from a file name it already, and are given back as they are.
 BlobPtr placed_blob(BlobPtr blob, std::string file, std::string place);

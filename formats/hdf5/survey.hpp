@@ -3,20 +3,12 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <unordered_map>
 #include <vector>
 
 #include "libckpt/document.hpp"
 
 namespace ckpt::hdf5 {
-
-/// Calls `visit` for each value that is written with a node. Recipes of tensors, scalars, texts, tuples and sets are
-/// left out: their type says how they are made.
-/// Is the recipe part of what the node means? Where it only tells how the value was once made, it is not written.
-bool has_meaning_recipe(const Node& node);
-
-void for_each_written(const Node& node, const std::function<void(const Value&)>& visit);
 
 class Survey {
 public:

@@ -14,6 +14,7 @@
 #include "formats/shared/h5/write_bytes.hpp"
 #include "libckpt/elements.hpp"
 #include "libckpt/error.hpp"
+#include "libckpt/meaning.hpp"
 
 namespace ckpt::hdf5 {
 namespace {

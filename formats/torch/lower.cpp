@@ -14,40 +14,9 @@
 namespace ckpt {
 namespace {
 
-/// Blobs one after the other.
-class JoinedBlob final : public Blob {
-public:
-    explicit JoinedBlob(std::vector<BlobPtr> pieces) : pieces_(std::move(pieces)) {
-        for (const auto& piece : pieces_) {
-            begins_.push_back(size_bytes_);
-            size_bytes_ += piece->size_bytes();
-        }
-    }
-    std::uint64_t size_bytes() const noexcept override { return size_bytes_; }
-    void read(std::uint64_t offset_bytes, std::span<std::byte> out) const override {
-        if (offset_bytes > size_bytes_ || out.size() > size_bytes_ - offset_bytes)
-            throw_damaged("{} bytes at {} are wanted, there are {}", out.size(), offset_bytes, size_bytes_);
-        auto index =
-            static_cast<std::size_t>(std::upper_bound(begins_.begin(), begins_.end(), offset_bytes) - begins_.begin());
-        for (index = index == 0 ? 0 : index - 1; !out.empty(); ++index) {
-            const std::uint64_t from = offset_bytes - begins_[index];
-            const auto size =
-                static_cast<std::size_t>(std::min<std::uint64_t>(out.size(), pieces_[index]->size_bytes() - from));
-            if (size > 0) pieces_[index]->read(from, out.first(size));
-            out = out.subspan(size);
-            offset_bytes += size;
-        }
-    }
-
-private:
-    std::vector<BlobPtr> pieces_;
-    std::vector<std::uint64_t> begins_;
-    std::uint64_t size_bytes_ = 0;
-};
-
 StoragePtr joined_storage(std::vector<BlobPtr> pieces) {
     auto storage = std::make_shared<Storage>();
-    storage->blob = std::make_shared<JoinedBlob>(std::move(pieces));
+    storage->blob = joined_blob(std::move(pieces));
     return storage;
 }
 

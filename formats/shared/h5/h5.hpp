@@ -14,9 +14,12 @@
 #include "libckpt/context.hpp"
 #include "libckpt/error.hpp"
 
+namespace ckpt {
+class ChunkCache;
+}
+
 namespace ckpt::h5 {
 
-class ChunkCache;
 class GlobalHeap;
 class Image;
 class H5File;
