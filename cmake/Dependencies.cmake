@@ -3,8 +3,12 @@ find_package(Threads REQUIRED)
 find_package(fmt 9 REQUIRED)                    # everywhere
 find_package(CLI11 2.1 REQUIRED)                # tools, formats/hdf5
 find_package(nlohmann_json 3.11 REQUIRED)       # tools, formats/hdf5
+if(POLICY CMP0167)  # msgpack asks for Boost, by whose module does not matter
+  cmake_policy(SET CMP0167 OLD)
+endif()
+find_package(msgpack CONFIG REQUIRED)           # formats/native
 find_package(PkgConfig REQUIRED)
-pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)         # formats/shared/h5
+pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)         # formats/shared/h5, formats/native
 pkg_check_modules(deflate REQUIRED IMPORTED_TARGET libdeflate)   # libckpt (crc32), formats/shared/zip, formats/shared/h5
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)     # libckpt
 pkg_check_modules(crypto REQUIRED IMPORTED_TARGET libcrypto)     # libckpt (sha256)

@@ -2,13 +2,14 @@
 _ckpt() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]} words=
     if [ "$COMP_CWORD" -eq 1 ]; then
-        COMPREPLY=($(compgen -W "ls last path inspect convert extract formats --help --version" -- "$cur"))
+        COMPREPLY=($(compgen -W "ls last path inspect convert extract verify formats --help --version" -- "$cur"))
         return
     fi
     case $prev in
         --by) COMPREPLY=($(compgen -W "epoch step iter task run batch time" -- "$cur")); return ;;
         --to | --from | -t | -f) COMPREPLY=($(compgen -W "$(ckpt formats --json 2>/dev/null | sed -n 's/.*"name": "\(.*\)".*/\1/p')" -- "$cur")); return ;;
         --compress) COMPREPLY=($(compgen -W "zstd gzip" -- "$cur")); return ;;
+        --codec) COMPREPLY=($(compgen -W "auto raw" -- "$cur")); return ;;
         --role) COMPREPLY=($(compgen -W "model optimizer scheduler hyper-parameters log other" -- "$cur")); return ;;
         --digest) COMPREPLY=($(compgen -W "xxh3 sha256" -- "$cur")); return ;;
     esac
@@ -17,8 +18,9 @@ _ckpt() {
         last) words="--prior-to --up-to --at --by --pattern --index --next --json" ;;
         path) words="--next --by --pattern" ;;
         inspect) words="--from --depth --tensors --json --digest" ;;
-        convert) words="--from --to --compress --overwrite --allow-loss" ;;
-        extract) words="--output --from --model-only --role --select --drop --rest --to --compress --overwrite --allow-loss" ;;
+        convert) words="--from --to --compress --codec --overwrite --allow-loss" ;;
+        extract) words="--output --from --model-only --role --select --drop --rest --salvage --to --compress --codec --overwrite --allow-loss" ;;
+        verify) words="--full --from --json --by --pattern" ;;
         formats) words="--json" ;;
     esac
     case $cur in

@@ -5,6 +5,7 @@ complete -c ckpt -n __fish_use_subcommand -f -a path -d 'print the path for an i
 complete -c ckpt -n __fish_use_subcommand -f -a inspect -d 'show what is in a checkpoint'
 complete -c ckpt -n __fish_use_subcommand -f -a convert -d 'convert a checkpoint to another layout'
 complete -c ckpt -n __fish_use_subcommand -f -a extract -d 'take a part of a checkpoint'
+complete -c ckpt -n __fish_use_subcommand -f -a verify -d 'check whether checkpoints are whole'
 complete -c ckpt -n __fish_use_subcommand -f -a formats -d 'list the layouts'
 complete -c ckpt -n '__fish_seen_subcommand_from ls' -l by
 complete -c ckpt -n '__fish_seen_subcommand_from ls' -l pattern
@@ -32,6 +33,7 @@ complete -c ckpt -n '__fish_seen_subcommand_from inspect' -l digest
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l from
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l to
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l compress
+complete -c ckpt -n '__fish_seen_subcommand_from convert' -l codec
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l overwrite
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l allow-loss
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l output
@@ -41,10 +43,17 @@ complete -c ckpt -n '__fish_seen_subcommand_from extract' -l role
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l select
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l drop
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l rest
+complete -c ckpt -n '__fish_seen_subcommand_from extract' -l salvage
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l to
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l compress
+complete -c ckpt -n '__fish_seen_subcommand_from extract' -l codec
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l overwrite
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l allow-loss
+complete -c ckpt -n '__fish_seen_subcommand_from verify' -l full
+complete -c ckpt -n '__fish_seen_subcommand_from verify' -l from
+complete -c ckpt -n '__fish_seen_subcommand_from verify' -l json
+complete -c ckpt -n '__fish_seen_subcommand_from verify' -l by
+complete -c ckpt -n '__fish_seen_subcommand_from verify' -l pattern
 complete -c ckpt -n '__fish_seen_subcommand_from formats' -l json
 complete -c ckpt -l quiet
 complete -c ckpt -l verbose

@@ -2,12 +2,14 @@
 #include "formats/all.hpp"
 
 #include "formats/hdf5/hdf5_format.hpp"
+#include "formats/native/native_format.hpp"
 #include "formats/torch/torch_format.hpp"
 
 namespace ckpt {
 
 Registry all_formats() {
     std::vector<std::unique_ptr<Format>> formats;
+    formats.push_back(make_native_format());
     formats.push_back(make_torch_format());
     formats.push_back(make_hdf5_format());
     return Registry(std::move(formats));

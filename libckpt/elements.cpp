@@ -385,6 +385,7 @@ BlobPtr logical_blob(const TensorNode& tensor) {
 }
 
 std::string digest_xxh3_128(const Blob& blob) {
+    if (const auto known = blob.known_digest()) return known->hex();
     Xxh3Stream xxh3;
     stream(blob, [&](std::span<const std::byte> piece) { xxh3.update(piece); });
     return xxh3.digest().hex();

@@ -102,6 +102,9 @@ Source Source::open(const std::string& path, const Context& context) {
         source.size_bytes = source.file->size_bytes();
         source.head.resize(static_cast<std::size_t>(std::min<std::uint64_t>(kHeadBytes, source.size_bytes)));
         source.file->read(0, std::as_writable_bytes(std::span(source.head.data(), source.head.size())));
+        source.tail.resize(static_cast<std::size_t>(std::min<std::uint64_t>(kTailBytes, source.size_bytes)));
+        source.file->read(source.size_bytes - source.tail.size(),
+                          std::as_writable_bytes(std::span(source.tail.data(), source.tail.size())));
     } catch (Error& error) {
         error.in_file(path);
         throw;

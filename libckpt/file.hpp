@@ -47,9 +47,11 @@ struct Source {
     std::shared_ptr<const File> file;  ///< open, for files
     std::uint64_t size_bytes = 0;
     std::string head;                  ///< the first bytes of a file, up to kHeadBytes
+    std::string tail;                  ///< the last bytes of a file, up to kTailBytes
     std::vector<std::string> entries;  ///< names in a folder, sorted
 
     static constexpr std::size_t kHeadBytes = 8192;  // HDF5 may begin at 512, 1024, 2048, 4096
+    static constexpr std::size_t kTailBytes = 64;    // a footer of the native layout
 
     /// Throws Error (kNotFound) when there is nothing or it cannot be opened.
     static Source open(const std::string& path, const Context& context);

@@ -61,6 +61,11 @@ std::vector<Finding> Format::verify(const Source& source, VerifyLevel, const Con
     return {};
 }
 
+Document Format::salvage(const Source&, const Context&) const {
+    throw_error(ErrorCode::kUnsupported, "layout '{}' does not say which parts are whole; only native checkpoints do",
+                name());
+}
+
 const Format* Registry::by_name(std::string_view name) const noexcept {
     for (const auto& format : formats_) {
         if (format->name() == name) return format.get();
@@ -90,11 +95,19 @@ const Format& Registry::detect(const Source& source) const {
     if (!source.is_folder && source.size_bytes == 0) throw_damaged("is empty (0 bytes)");
     const Format* best = nullptr;
     Evidence strongest = Evidence::kNo;
+    bool best_is_named = false;
     for (const auto& format : formats_) {
         const Evidence evidence = format->probe(source);
-        if (evidence > strongest) {
+        const auto extensions = format->extensions();
+        const bool is_named = std::any_of(extensions.begin(), extensions.end(), [&](std::string_view extension) {
+            return source.name.ends_with("." + std::string(extension));
+        });
+        // A file cut inside a signature that two layouts share is the one that its name says.
+        if (evidence > strongest ||
+            (evidence == strongest && evidence != Evidence::kNo && is_named && !best_is_named)) {
             best = format.get();
             strongest = evidence;
+            best_is_named = is_named;
         }
     }
     // A name alone is enough to let a layout look for itself, unless the bytes are plainly something else.
@@ -105,6 +118,21 @@ const Format& Registry::detect(const Source& source) const {
                                            : "is a folder, but no checkpoint by itself; `ckpt ls` lists what is in it");
     }
     throw Error(ErrorCode::kNotCheckpoint, describe_stranger(source));
+}
+
+Document salvage_document(const Registry& registry, const std::string& path, const Context& context,
+                          const Format* forced) {
+    const Source source = Source::open(path, context);
+    try {
+        const Format& format = forced != nullptr ? *forced : registry.detect(source);
+        Document document = format.salvage(source, context);
+        if (document.format.empty()) document.format = format.name();
+        for (Error& error : document.damage) error.in_file(path);
+        return document;
+    } catch (Error& error) {
+        error.in_file(path);
+        throw;
+    }
 }
 
 Document read_document(const Registry& registry, const std::string& path, const Context& context, const Format* forced,

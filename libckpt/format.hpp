@@ -27,6 +27,7 @@ struct Loss {
 struct WriteOptions {
     std::string output_name;  ///< last component of the output's path; torch's archive prefix follows from it
     std::string compress;     ///< "", "zstd" or "gzip", where the format has it
+    std::string codec;        ///< "" or "raw", where the format chooses codecs itself
     bool allow_loss = false;  ///< write what can be written, leave out the rest
 };
 
@@ -37,6 +38,7 @@ struct Capabilities {
     std::string_view description;  ///< one line for a person
     std::string_view holds;        ///< "everything", "tensors only", ...
     std::vector<std::string_view> compressions;
+    std::vector<std::string_view> codecs;  ///< what --codec may say
 };
 
 enum class VerifyLevel : std::uint8_t { kQuick, kFull };
@@ -72,6 +74,10 @@ public:
 
     /// Collects all findings; throws only when the source cannot be read at all. The default reads the document.
     virtual std::vector<Finding> verify(const Source& source, VerifyLevel level, const Context& context) const;
+
+    /// What is whole in a damaged source; `damage` says what is not. Throws Error (kUnsupported) where the layout has
+    /// no means to tell.
+    virtual Document salvage(const Source& source, const Context& context) const;
 };
 
 /// The layouts a program knows, in order of preference. A plain value: no singletons, no registration.
@@ -97,6 +103,10 @@ std::string describe_stranger(const Source& source);
 
 /// What to do with a checkpoint some parts of which cannot be read while others can.
 enum class Damage : std::uint8_t { kRefuse, kKeep };
+
+/// Opens, detects, and salvages.
+Document salvage_document(const Registry& registry, const std::string& path, const Context& context,
+                          const Format* forced = nullptr);
 
 /// Opens, detects (unless `forced` names a layout) and reads. Errors name the file. With kRefuse the first damage is
 /// thrown; with kKeep it is the caller who looks at `Document::damage`.

@@ -44,17 +44,22 @@ public:
             ->trigger_on_parse()
             ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
         app.add_option("--rest", rest_, "Write everything else to this file")->type_name("REST");
+        app.add_flag("--salvage", salvage_, "Take what is whole of a damaged native checkpoint");
         output_.declare(app);
     }
 
     ExitCode run(Session& session) override {
         output_.layout(session, output_file_);
         for (const auto& role : roles_) selection_.roles.push_back(parse_role(role));
-        if (!selection_.model_only && selection_.roles.empty() && selection_.rules.empty()) {
+        const bool takes_all = !selection_.model_only && selection_.roles.empty() && selection_.rules.empty();
+        if (takes_all && !salvage_) {
             throw Error(ErrorCode::kUsage, "extract: say what to take with --model-only, --role, --select or --drop");
         }
+        if (takes_all) selection_.rules.push_back({true, Glob("**")});
         const Format* forced = from_.empty() ? nullptr : &session.layout(from_);
-        const Document document = read_document(session.registry(), input_, session.context(), forced);
+        const Document document = salvage_ ? salvage_document(session.registry(), input_, session.context(), forced)
+                                           : read_document(session.registry(), input_, session.context(), forced);
+        for (const Error& lost : document.damage) session.error(lost.what());
         refuse_same_file(input_, output_file_);
         const Selected taken = select(document, selection_, Side::kTaken);
         if (taken.leaves == 0) return session.no(fmt::format("{}: nothing is selected", input_));
@@ -63,13 +68,17 @@ public:
             output_.layout(session, rest_);
         }
         const ExitCode code = write_document(session, taken.document, output_file_, output_);
-        if (code != ExitCode::kYes || rest_.empty()) return code;
-        return write_document(session, select(document, selection_, Side::kRest).document, rest_, output_);
+        if (code != ExitCode::kYes) return code;
+        const ExitCode rest_code =
+            rest_.empty() ? ExitCode::kYes
+                          : write_document(session, select(document, selection_, Side::kRest).document, rest_, output_);
+        return rest_code == ExitCode::kYes && !document.damage.empty() ? ExitCode::kPartly : rest_code;
     }
 
 private:
     std::string input_, output_file_, from_, rest_;
     std::vector<std::string> roles_;
+    bool salvage_ = false;
     Selection selection_;
     OutputOptions output_;
 };

@@ -50,6 +50,7 @@ private:
                                {"folder", capabilities.is_folder},
                                {"holds", capabilities.holds},
                                {"compress", capabilities.compressions},
+                               {"codecs", capabilities.codecs},
                                {"description", capabilities.description}});
         }
         return {{"formats", formats}};

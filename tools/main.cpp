@@ -70,7 +70,7 @@ int main(int argc, char** argv) {
         app.set_version_flag("--version", "ckpt " CKPT_VERSION);
         app.require_subcommand(1);
         app.footer(
-            "Exit codes: 0 yes, 1 no, 2 usage, 3 no such input, 4 damaged, 5 refused, 6 output failed, 130 "
+            "Exit codes: 0 yes, 1 no, 2 usage, 3 no such input, 4 damaged, 5 refused, 6 output failed, 7 partly, 130 "
             "interrupted.\n`man ckpt` and `man ckpt-formats` say more.");
         GeneralOptions general;
         const auto commands = all_commands();

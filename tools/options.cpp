@@ -2,6 +2,7 @@
 #include "tools/options.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
 
 #include "libckpt/execute.hpp"
@@ -56,6 +57,10 @@ void OutputOptions::declare(CLI::App& app) {
     app.add_option("--compress", compress, "Compress the tensors where the layout can: zstd or gzip")
         ->type_name("CODEC")
         ->check(CLI::IsMember({"zstd", "gzip"}));
+    app.add_option("--codec", codec,
+                   "How a native checkpoint stores tensors: auto (smallest, default) or raw (aligned, to be mapped)")
+        ->type_name("CODEC")
+        ->check(CLI::IsMember({"auto", "raw"}));
     app.add_flag("--overwrite", overwrite, "Replace the output if it exists");
     app.add_flag("--allow-loss", allow_loss, "Write what the layout can hold and leave out the rest");
 }
@@ -86,6 +91,12 @@ ExitCode write_document(Session& session, const Document& document, const std::s
     WriteOptions write;
     write.output_name = std::filesystem::path(path).filename().string();
     write.compress = options.compress;
+    write.codec = options.codec == "auto" ? "" : options.codec;
+    const auto codecs = format.capabilities().codecs;
+    if (!options.codec.empty() && std::find(codecs.begin(), codecs.end(), options.codec) == codecs.end()) {
+        throw_error(ErrorCode::kUsage, "layout '{}' has no codec '{}'; --codec is for native checkpoints",
+                    format.name(), options.codec);
+    }
     write.allow_loss = options.allow_loss;
     const auto losses = format.preflight(document, write);
     constexpr std::size_t kMostShown = 1000;

@@ -36,6 +36,7 @@ struct BoundOptions {
 struct OutputOptions {
     std::string to;
     std::string compress;
+    std::string codec;
     bool overwrite = false;
     bool allow_loss = false;
     void declare(CLI::App& app);

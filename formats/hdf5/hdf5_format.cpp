@@ -39,7 +39,7 @@ public:
     std::string_view name() const noexcept override { return "hdf5"; }
     std::vector<std::string_view> extensions() const override { return {"h5", "hdf5"}; }
     Capabilities capabilities() const override {
-        return {true, false, "HDF5, as h5py, Keras and others write it", "everything", {"gzip", "zstd"}};
+        return {true, false, "HDF5, as h5py, Keras and others write it", "everything", {"gzip", "zstd"}, {}};
     }
 
     Evidence probe(const Source& source) const noexcept override {

@@ -151,7 +151,7 @@ public:
     std::string_view name() const noexcept override { return "torch"; }
     std::vector<std::string_view> extensions() const override { return {"pt", "pth", "bin"}; }
     Capabilities capabilities() const override {
-        return {true, false, "torch.save zip archive (torch 1.6 and later)", "everything", {}};
+        return {true, false, "torch.save zip archive (torch 1.6 and later)", "everything", {}, {}};
     }
 
     Evidence probe(const Source& source) const noexcept override {

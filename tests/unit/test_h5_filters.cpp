@@ -323,12 +323,12 @@ TEST_CASE("h5filters: what the writer's encoder makes is undone by the reader's 
             const std::string raw = pattern(48 * width);
             const std::size_t chunk = 64 * width;  // the last chunk of a dataset is padded
             const auto encode = chunk_encoder(codec, width, chunk);
-            const std::string stored = encode(std::as_bytes(std::span(raw)));
+            const std::string stored = encode(std::as_bytes(std::span(raw))).stored;
             std::vector<Filter> filters;
             if (width > 1) filters.push_back(filter(kShuffle, {width}));
             filters.push_back(filter(codec == Codec::kGzip ? kDeflate : kZstd));
             CHECK(undo(stored, filters, chunk).substr(0, raw.size()) == raw);
-            CHECK(encode(std::as_bytes(std::span(raw))) == stored);
+            CHECK(encode(std::as_bytes(std::span(raw))).stored == stored);
         }
     }
 }

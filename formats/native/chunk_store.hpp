@@ -1,0 +1,52 @@
+// Storages as blobs over chunks that are checked and decoded when they are read.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "formats/native/index.hpp"
+#include "libckpt/chunk_cache.hpp"
+#include "libckpt/file.hpp"
+
+namespace ckpt::native {
+
+/// The chunks of an open file. Thread-safe once it is filled.
+class ChunkStore {
+public:
+    /// The raw bytes of all chunks, one behind the other, are what positions count.
+    ChunkStore(std::shared_ptr<const File> file, std::vector<ChunkEntry> chunks, std::vector<StorageEntry> storages);
+
+    const std::vector<ChunkEntry>& chunks() const noexcept { return chunks_; }
+    const std::vector<StorageEntry>& storages() const noexcept { return storages_; }
+    /// Position of a chunk's first raw byte; of all of them for the number behind the last.
+    std::uint64_t position(std::uint64_t chunk) const { return positions_.at(static_cast<std::size_t>(chunk)); }
+    /// The chunks that hold a storage: first, and one past the last.
+    std::pair<std::uint64_t, std::uint64_t> chunks_of(std::uint64_t storage) const;
+
+    /// Path of the tensor that errors name when a storage cannot be read.
+    void set_name(std::uint64_t storage, const std::string& path);
+    const std::string& name(std::uint64_t storage) const { return names_.at(static_cast<std::size_t>(storage)); }
+
+    /// Raw bytes of a storage. Throws Error (kDamaged) naming file, storage, chunk and checksums.
+    void read(std::uint64_t storage, std::uint64_t offset, std::span<std::byte> out) const;
+    /// Reads a chunk's stored bytes and compares their checksum. Throws Error (kDamaged).
+    std::span<const std::byte> stored(std::uint64_t chunk, std::vector<std::byte>& buffer) const;
+
+    /// A blob that keeps the store.
+    static BlobPtr blob(const std::shared_ptr<const ChunkStore>& store, std::uint64_t storage);
+    /// The storage that a blob made by `blob` stands for.
+    static std::uint64_t number_of(const Blob& blob);
+
+private:
+    void decode(std::uint64_t chunk, std::span<std::byte> raw) const;
+
+    std::shared_ptr<const File> file_;
+    std::vector<ChunkEntry> chunks_;
+    std::vector<StorageEntry> storages_;
+    std::vector<std::uint64_t> positions_;
+    std::vector<std::string> names_;
+    std::unique_ptr<ChunkCache> cache_;
+};
+
+}  // namespace ckpt::native

@@ -1,0 +1,57 @@
+// The index out of msgpack: nothing in it is believed.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "formats/native/chunk_store.hpp"
+#include "libckpt/context.hpp"
+#include "libckpt/document.hpp"
+
+namespace ckpt::native {
+
+struct OpenedIndex {
+    std::string producer;
+    std::vector<ChunkEntry> chunks;
+    std::vector<StorageEntry> storages;
+};
+
+/// A parsed index. The bytes must outlive it.
+class IndexReader {
+public:
+    /// Throws Error (kDamaged) where the bytes are no index or contradict themselves. `payload_end` is where the index
+    /// record begins: chunks must lie before it, in order.
+    IndexReader(std::string_view bytes, std::uint64_t payload_end);
+    ~IndexReader();
+
+    OpenedIndex& opened() noexcept { return opened_; }
+    /// Fills root and attributes; tensors get their storages from `store`. Throws Error (kDamaged, kUnsupported,
+    /// kRefused).
+    void read_tree(Document& document, const std::shared_ptr<ChunkStore>& store, const Context& context) const;
+
+private:
+    struct Parsed;
+    std::unique_ptr<Parsed> parsed_;
+    OpenedIndex opened_;
+};
+
+/// A storage's name beside a chunk.
+struct NamedTensor {
+    std::string path;
+    DType dtype = DType::kUInt8;
+    std::vector<std::int64_t> shape;
+    std::vector<std::int64_t> stride;
+    std::int64_t offset = 0;
+};
+struct NamedStorage {
+    std::uint64_t number = 0;
+    std::uint64_t offset = 0;
+    std::uint64_t size_bytes = 0;
+    std::vector<NamedTensor> tensors;
+};
+/// Throws Error (kDamaged).
+std::vector<NamedStorage> read_names(std::string_view bytes);
+
+}  // namespace ckpt::native

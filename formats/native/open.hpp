@@ -1,0 +1,23 @@
+// Opening a native file: header, footer, index.
+#pragma once
+
+#include <memory>
+
+#include "formats/native/chunk_store.hpp"
+#include "formats/native/records.hpp"
+#include "libckpt/document.hpp"
+#include "libckpt/file.hpp"
+
+namespace ckpt::native {
+
+struct Opened {
+    Footer footer;
+    Document document;
+    std::shared_ptr<const ChunkStore> store;
+};
+
+/// Reads the structure. Throws Error (kDamaged) where header, footer or index are not sound, (kNotCheckpoint) for
+/// another kind of file that has our extension only.
+Opened open_native(const Source& source, const Context& context);
+
+}  // namespace ckpt::native

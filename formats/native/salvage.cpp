@@ -1,0 +1,319 @@
+// Reading without trusting the end of the file.
+#include "formats/native/salvage.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <unordered_map>
+
+#include "formats/native/open.hpp"
+#include "formats/native/records.hpp"
+#include "libckpt/error.hpp"
+#include "libckpt/path.hpp"
+#include "libckpt/walk.hpp"
+#include "libckpt/xxh3.hpp"
+
+namespace ckpt::native {
+namespace {
+
+constexpr std::uint64_t kWindowBytes = std::uint64_t{1} << 20;
+constexpr std::uint32_t kMostNamesBytes = std::uint32_t{256} << 20;
+
+class Scanner {
+public:
+    Scanner(const Source& source, const Context& context) : file_(*source.file), context_(context) {}
+
+    Scan run() {
+        std::uint64_t at = kHeaderBytes;
+        while (at + kHeaderBytes <= file_.size_bytes()) {
+            context_.check_cancelled();
+            const auto header = header_at(at);
+            const bool is_sound = header && header->total_bytes() <= file_.size_bytes() - at;
+            if (header && header->type == RecordType::kIndex) break;
+            if (header) take(*header, at);
+            if (is_sound) {
+                at += header->total_bytes();
+                continue;
+            }
+            const std::uint64_t next = next_header(at + 1);
+            scan_.skipped_bytes += next - at;
+            at = next;
+        }
+        finish();
+        return std::move(scan_);
+    }
+
+private:
+    std::string bytes_at(std::uint64_t at, std::uint64_t size) const {
+        std::string bytes(static_cast<std::size_t>(size), '\0');
+        file_.read(at, std::as_writable_bytes(std::span(bytes.data(), bytes.size())));
+        return bytes;
+    }
+
+    std::optional<RecordHeader> header_at(std::uint64_t at) const {
+        return parse_record_header(bytes_at(at, kHeaderBytes));
+    }
+
+    /// Where the next sound header begins from `from` on, or the end of the file.
+    std::uint64_t next_header(std::uint64_t from) const {
+        for (std::uint64_t at = from; at + kHeaderBytes <= file_.size_bytes();) {
+            context_.check_cancelled();
+            const std::uint64_t size = std::min(kWindowBytes + kHeaderBytes, file_.size_bytes() - at);
+            const std::string window = bytes_at(at, size);
+            for (std::size_t hit = window.find("CK"); hit != std::string::npos && hit + kHeaderBytes <= window.size();
+                 hit = window.find("CK", hit + 1)) {
+                if (parse_record_header(std::string_view(window).substr(hit, kHeaderBytes))) return at + hit;
+            }
+            at += size - kHeaderBytes + 1;
+        }
+        return file_.size_bytes();
+    }
+
+    /// Whether `size` bytes at a place have the checksum.
+    bool is_whole(std::uint64_t at, std::uint64_t size, std::uint64_t xxh3) const {
+        if (at > file_.size_bytes() || size > file_.size_bytes() - at || size > kMostChunkBytes) return false;
+        const std::string bytes = bytes_at(at, size);
+        return xxh3_64(std::as_bytes(std::span(bytes.data(), bytes.size()))) == xxh3;
+    }
+
+    void add_chunk(std::uint64_t number, const ChunkEntry& chunk) {
+        constexpr std::uint64_t kMostChunks = std::uint64_t{1} << 32;
+        // A chunk takes a header at least: larger numbers are not from this file.
+        if (number > std::min(kMostChunks, file_.size_bytes() / 8)) return;
+        if (number >= scan_.chunks.size()) scan_.chunks.resize(static_cast<std::size_t>(number) + 1);
+        ChunkEntry& entry = scan_.chunks[static_cast<std::size_t>(number)];
+        if (entry.raw_bytes == 0) ++scan_.whole_chunks;
+        entry = chunk;
+    }
+
+    void take(const RecordHeader& header, std::uint64_t at) {
+        const std::uint64_t payload = at + kHeaderBytes + header.names_bytes + header.padding_bytes;
+        if (header.type == RecordType::kRunChecksums) {
+            take_checksums(header, payload);
+            return;
+        }
+        take_names(header, at);
+        if (!header.is_run) {
+            if (header.raw_bytes == 0 || header.raw_bytes > kMostChunkBytes) return;
+            if (!is_whole(payload, header.stored_bytes, header.payload_xxh3)) return;
+            add_chunk(header.number,
+                      {payload, header.stored_bytes, header.raw_bytes, header.codec, header.payload_xxh3});
+            return;
+        }
+        const std::uint64_t first = std::min(header.stored_bytes, kChunkBytes);
+        if (is_whole(payload, first, header.payload_xxh3))
+            add_chunk(header.number, {payload, first, first, CodecId::kRaw, header.payload_xxh3});
+        run_ = header;
+        run_payload_ = payload;
+    }
+
+    /// The pieces of the raw run before but the first.
+    void take_checksums(const RecordHeader& header, std::uint64_t payload) {
+        if (!run_ || run_->number != header.number || header.stored_bytes > kMostNamesBytes ||
+            !is_whole(payload, header.stored_bytes, header.payload_xxh3))
+            return;
+        const std::string values = bytes_at(payload, header.stored_bytes);
+        std::uint64_t number = header.number + 1;
+        for (std::size_t at = 0; at + 8 <= values.size(); at += 8, ++number) {
+            std::uint64_t value = 0;
+            for (std::size_t i = 8; i-- > 0;) value = value << 8 | static_cast<unsigned char>(values[at + i]);
+            const std::uint64_t offset = (number - header.number) * kChunkBytes;
+            if (offset >= run_->stored_bytes) return;
+            const std::uint64_t size = std::min(kChunkBytes, run_->stored_bytes - offset);
+            if (is_whole(run_payload_ + offset, size, value))
+                add_chunk(number, {run_payload_ + offset, size, size, CodecId::kRaw, value});
+        }
+    }
+
+    void take_names(const RecordHeader& header, std::uint64_t at) {
+        const std::uint64_t begin = at + kHeaderBytes;
+        if (header.names_bytes == 0 || header.names_bytes > kMostNamesBytes ||
+            header.names_bytes > file_.size_bytes() - begin)
+            return;
+        const std::string bytes = bytes_at(begin, header.names_bytes);
+        if (xxh3_64(std::as_bytes(std::span(bytes.data(), bytes.size()))) != header.names_xxh3) return;
+        try {
+            for (NamedStorage& name : read_names(bytes)) {
+                scan_.storages.push_back(std::move(name));
+                scan_.first_chunks.push_back(header.number);
+            }
+        } catch (const Error&) {
+            // A name that cannot be read names nothing; its chunks are counted all the same.
+        }
+    }
+
+    void finish() {
+        std::vector<std::size_t> order(scan_.storages.size());
+        for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+        std::stable_sort(order.begin(), order.end(), [this](std::size_t a, std::size_t b) {
+            return scan_.storages[a].number < scan_.storages[b].number;
+        });
+        std::vector<NamedStorage> storages;
+        std::vector<std::uint64_t> first_chunks;
+        for (const std::size_t i : order) {
+            if (!storages.empty() && storages.back().number == scan_.storages[i].number) continue;
+            storages.push_back(std::move(scan_.storages[i]));
+            first_chunks.push_back(scan_.first_chunks[i]);
+        }
+        scan_.storages = std::move(storages);
+        scan_.first_chunks = std::move(first_chunks);
+    }
+
+    const File& file_;
+    const Context& context_;
+    Scan scan_;
+    std::optional<RecordHeader> run_;
+    std::uint64_t run_payload_ = 0;
+};
+
+/// Puts a value under a path of dicts; a path that leads through a tensor, or is taken, gets a name of its own.
+void place(Document& document, const std::string& path, const Value& value) {
+    Value at = document.root;
+    const std::vector<std::string> parts = split_path(path);
+    for (std::size_t i = 0; i + 1 < parts.size(); ++i) {
+        const Value* below = at.dict().find(parts[i]);
+        if (below != nullptr && !below->is(Kind::kDict)) {
+            document.root.dict().entries.emplace_back(document.pool().string(path), value);
+            return;
+        }
+        if (below == nullptr) {
+            const Value made = document.pool().dict();
+            at.dict().entries.emplace_back(document.pool().string(parts[i]), made);
+            at = made;
+        } else {
+            at = *below;
+        }
+    }
+    const std::string name = parts.empty() ? std::string() : parts.back();
+    at.dict().entries.emplace_back(document.pool().string(at.dict().find(name) == nullptr ? name : path), value);
+}
+
+std::string what_is(const NamedStorage& storage) {
+    if (storage.tensors.empty()) return fmt::format("storage {}", storage.number);
+    std::string text = fmt::format("'{}'", storage.tensors.front().path);
+    if (storage.tensors.size() > 1) text += fmt::format(" and {} more", storage.tensors.size() - 1);
+    return text;
+}
+
+Document salvage_by_records(const Source& source, const Context& context, const Error& why) {
+    Scan scan = scan_records(source, context);
+    Document document;
+    document.format = "native";
+    document.root = document.pool().dict();
+    document.damage.emplace_back(ErrorCode::kDamaged,
+                                 fmt::format("{}; its records name {} storages and hold {} whole chunks", why.message(),
+                                             scan.storages.size(), scan.whole_chunks));
+    std::vector<StorageEntry> entries;
+    for (std::size_t i = 0; i < scan.storages.size(); ++i) {
+        const NamedStorage& storage = scan.storages[i];
+        entries.push_back({storage.size_bytes, scan.first_chunks[i], storage.offset, std::nullopt, {}});
+        if (!scan.is_whole(i)) entries.back() = {};
+    }
+    const auto store = std::make_shared<ChunkStore>(source.file, scan.chunks, entries);
+    for (std::size_t i = 0; i < scan.storages.size(); ++i) {
+        const NamedStorage& named = scan.storages[i];
+        if (!scan.is_whole(i)) {
+            document.damage.emplace_back(ErrorCode::kDamaged,
+                                         fmt::format("{} is not whole and was left out", what_is(named)));
+            continue;
+        }
+        auto storage = std::make_shared<const Storage>(Storage{ChunkStore::blob(store, i), {}});
+        std::vector<NamedTensor> tensors = named.tensors;
+        if (tensors.empty()) {  // a long text, or what only another object's recipe held
+            tensors.push_back({fmt::format("__storages__/{}", named.number),
+                               DType::kUInt8,
+                               {static_cast<std::int64_t>(named.size_bytes)},
+                               {1},
+                               0});
+        }
+        for (const NamedTensor& tensor : tensors) {
+            store->set_name(i, tensor.path);
+            auto* node = document.pool().make<TensorNode>();
+            node->dtype = tensor.dtype;
+            node->shape = tensor.shape;
+            node->stride = tensor.stride;
+            node->offset = tensor.offset;
+            node->storage = storage;
+            node->check_bounds(tensor.path);
+            place(document, tensor.path, Value::of(node));
+        }
+    }
+    return document;
+}
+
+/// Replaces tensors over storages that are not whole.
+Document salvage_by_index(Opened opened, const Context& context) {
+    Document& document = opened.document;
+    std::unordered_map<std::uint64_t, std::string> lost;  // why, by storage
+    std::vector<std::byte> buffer;
+    std::vector<std::string> bad_chunks(opened.store->chunks().size());
+    for (std::uint64_t chunk = 0; chunk < bad_chunks.size(); ++chunk) {
+        context.check_cancelled();
+        try {
+            opened.store->stored(chunk, buffer);
+        } catch (const Error& error) {
+            bad_chunks[static_cast<std::size_t>(chunk)] = error.message();
+        }
+    }
+    for (std::uint64_t storage = 0; storage < opened.store->storages().size(); ++storage) {
+        const auto [first, end] = opened.store->chunks_of(storage);
+        for (std::uint64_t chunk = first; chunk < end; ++chunk) {
+            const std::string& why = bad_chunks[static_cast<std::size_t>(chunk)];
+            if (why.empty() || lost.contains(storage)) continue;
+            lost.emplace(storage, fmt::format("chunk {}: {}", chunk, why));
+        }
+    }
+    if (lost.empty()) return std::move(document);
+    std::vector<std::pair<std::string, const Node*>> gone;
+    walk(document.root, [&](const Visit& visit) {
+        if (!visit.value.is(Kind::kTensor) || !visit.value.tensor().storage) return WalkStep::kInto;
+        const auto found = lost.find(ChunkStore::number_of(*visit.value.tensor().storage->blob));
+        if (found == lost.end()) return WalkStep::kInto;
+        gone.emplace_back(visit.path, visit.value.node());
+        if (visit.same_as == nullptr)
+            document.damage.emplace_back(
+                ErrorCode::kDamaged,
+                fmt::format("'{}' is not whole and was replaced by None: {}", visit.path, found->second));
+        return WalkStep::kInto;
+    });
+    std::unordered_map<const Node*, bool> replaced;
+    for (const auto& [path, node] : gone) replaced.emplace(node, true);
+    const auto replace = [&replaced](Value& value) {
+        if (value.node() != nullptr && replaced.contains(value.node())) value = {};
+    };
+    replace(document.root);
+    walk(document.root, [&](const Visit& visit) {
+        if (visit.value.node() != nullptr && visit.same_as == nullptr) for_each_value(*visit.value.node(), replace);
+        return WalkStep::kInto;
+    });
+    return std::move(document);
+}
+
+}  // namespace
+
+bool Scan::is_whole(std::size_t i) const {
+    const NamedStorage& storage = storages[i];
+    std::uint64_t there = 0;
+    const std::uint64_t wanted = storage.offset + storage.size_bytes;
+    for (std::uint64_t chunk = first_chunks[i]; there < wanted; ++chunk) {
+        if (chunk >= chunks.size() || chunks[static_cast<std::size_t>(chunk)].raw_bytes == 0) return false;
+        there += chunks[static_cast<std::size_t>(chunk)].raw_bytes;
+    }
+    return true;
+}
+
+Scan scan_records(const Source& source, const Context& context) {
+    return Scanner(source, context).run();
+}
+
+Document salvage_native(const Source& source, const Context& context) {
+    std::optional<Opened> opened;
+    try {
+        opened = open_native(source, context);
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::kDamaged) throw;
+        return salvage_by_records(source, context, error);
+    }
+    return salvage_by_index(std::move(*opened), context);
+}
+
+}  // namespace ckpt::native

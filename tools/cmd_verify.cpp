@@ -1,0 +1,122 @@
+// ckpt verify: whether checkpoints are whole.
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "libckpt/run_folder.hpp"
+#include "tools/command.hpp"
+#include "tools/options.hpp"
+#include "tools/text.hpp"
+
+namespace ckpt {
+namespace {
+
+class VerifyCommand final : public Command {
+public:
+    std::string_view name() const noexcept override { return "verify"; }
+    std::string_view summary() const noexcept override { return "Check whether checkpoints are whole"; }
+    void setup(CLI::App& app) override {
+        app.add_option("path", paths_, "Checkpoints, or folders of them")->required()->type_name("PATH");
+        app.add_flag("--full", full_, "Read every byte and compare every checksum (default: structure and sizes)");
+        app.add_option("-f,--from", from_, "Layout of the input (default: by its content)")->type_name("LAYOUT");
+        app.add_flag("--json", json_, "Print JSON");
+        folder_.declare(app);
+    }
+
+    ExitCode run(Session& session) override {
+        for (const std::string& path : paths_) {
+            std::error_code error;
+            if (std::filesystem::is_directory(path, error) && from_.empty()) {
+                const auto folder = RunFolder::scan(path, folder_.scan_options(session), session.context());
+                for (const auto& entry : folder.checkpoints()) {
+                    if (!entry.match.is_alias) check(session, entry.path);
+                }
+            } else {
+                check(session, path);
+            }
+        }
+        if (json_) session.print(nlohmann::ordered_json{{"checkpoints", records_}}.dump(2, ' ', false, kReplace));
+        if (!json_ && checked_ > 1) {
+            session.print(fmt::format("{} checkpoints, {}", checked_,
+                                      damaged_ == 0 ? "none damaged" : fmt::format("{} damaged", damaged_)));
+        }
+        if (damaged_ > 0) return ExitCode::kNo;
+        if (worst_ != ExitCode::kYes) return worst_;
+        if (checked_ == 0) throw_error(ErrorCode::kNotFound, "{}: no checkpoint to verify", paths_.front());
+        return ExitCode::kYes;
+    }
+
+private:
+    static constexpr auto kReplace = nlohmann::ordered_json::error_handler_t::replace;
+
+    void check(Session& session, const std::string& path) {
+        std::string layout;
+        std::vector<Finding> findings;
+        try {
+            const Source source = Source::open(path, session.context());
+            try {
+                const Format& format = from_.empty() ? session.registry().detect(source) : session.layout(from_);
+                layout = format.name();
+                findings = format.verify(source, full_ ? VerifyLevel::kFull : VerifyLevel::kQuick, session.context());
+            } catch (Error& error) {
+                if (error.code() != ErrorCode::kDamaged) {
+                    error.in_file(path);
+                    throw;
+                }
+                findings.push_back({Finding::Severity::kDamage, "", error.message()});
+            }
+        } catch (const Error& error) {
+            if (error.code() == ErrorCode::kCancelled || error.code() == ErrorCode::kUsage) throw;
+            session.error(error.what());
+            if (worst_ == ExitCode::kYes) worst_ = exit_code(error.code());
+            return;
+        }
+        report(session, path, layout, findings);
+    }
+
+    void report(Session& session, const std::string& path, const std::string& layout,
+                const std::vector<Finding>& findings) {
+        ++checked_;
+        std::size_t damages = 0;
+        nlohmann::ordered_json list = nlohmann::ordered_json::array();
+        for (const Finding& finding : findings) {
+            const bool is_damage = finding.severity == Finding::Severity::kDamage;
+            damages += is_damage ? 1 : 0;
+            const std::string_view severity = is_damage                                         ? "damage"
+                                              : finding.severity == Finding::Severity::kWarning ? "warning"
+                                                                                                : "note";
+            list.push_back({{"severity", severity}, {"path", finding.path}, {"what", finding.what}});
+            if (json_) continue;
+            const std::string place = finding.path.empty() ? "" : "'" + printable(finding.path) + "': ";
+            session.print(fmt::format("{}: {}: {}{}", printable(path), severity, place, printable(finding.what)));
+        }
+        if (damages > 0) ++damaged_;
+        if (json_) {
+            records_.push_back({{"path", path},
+                                {"layout", layout.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(layout)},
+                                {"level", full_ ? "full" : "quick"},
+                                {"state", damages == 0 ? "ok" : "damaged"},
+                                {"findings", list}});
+        } else if (damages == 0) {
+            session.print(fmt::format("{}: ok", printable(path)));
+        }
+    }
+
+    std::vector<std::string> paths_;
+    std::string from_;
+    bool full_ = false;
+    bool json_ = false;
+    FolderOptions folder_;
+    nlohmann::ordered_json records_ = nlohmann::ordered_json::array();
+    std::size_t checked_ = 0;
+    std::size_t damaged_ = 0;
+    ExitCode worst_ = ExitCode::kYes;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_verify_command() {
+    return std::make_unique<VerifyCommand>();
+}
+
+}  // namespace ckpt
