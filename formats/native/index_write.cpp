@@ -9,7 +9,6 @@
 #include <limits>
 
 #include "libckpt/error.hpp"
-#include "libckpt/meaning.hpp"
 #include "libckpt/walk.hpp"
 
 namespace ckpt::native {
@@ -109,7 +108,7 @@ public:
     }
 
     void node(const Node& node) {
-        const bool has_recipe = has_meaning_recipe(node);
+        const bool has_recipe = node.recipe != nullptr;
         const std::uint32_t fields = node.attributes ? 5 : has_recipe ? 4 : node.type.empty() ? 2 : 3;
         packer_.pack_array(fields);
         packer_.pack_uint8(static_cast<std::uint8_t>(node.kind));
@@ -297,7 +296,8 @@ DocumentSurvey::DocumentSurvey(const Document& document) : document_(document) {
         met_.push_back(node);
         add_storage(*node);
         const std::size_t before = todo_.size();
-        for_each_meaning(*node, [this](const Value& value) { meet(value); });
+        // Provenance too: it is small, and with it a torch archive comes back byte for byte. Nothing is changed here.
+        for_each_value(const_cast<Node&>(*node), [this](Value& value) { meet(value); });
         std::reverse(todo_.begin() + static_cast<std::ptrdiff_t>(before), todo_.end());  // the first is met first
     }
     for (const Node* node : met_) {

@@ -118,6 +118,22 @@ void TorchRebuilder::check_all_bounds() const {
     for (const TensorNode* view : views_) view->check_bounds("(out of sight)");
 }
 
+void TorchRebuilder::forget_usual_recipes() const {
+    const auto is_usual = [](const TensorNode& tensor) {
+        if (!tensor.recipe || tensor.recipe->how != Recipe::How::kCall || !tensor.type.empty() || tensor.attributes ||
+            tensor.recipe->callable != "torch._utils._rebuild_tensor_v2" || !tensor.recipe->state.is_null())
+            return false;
+        const auto& args = tensor.recipe->args.sequence().items;
+        const bool has_hooks = args.size() == 6 && args[5].is(Kind::kDict) && args[5].dict().entries.empty() &&
+                               args[5].type() == "collections.OrderedDict" && !args[5].node()->recipe;
+        return has_hooks && args[2].is(Kind::kTuple) && args[3].is(Kind::kTuple) &&
+               storage_class(tensor.dtype).has_value();
+    };
+    for (TensorNode* view : views_) {
+        if (is_usual(*view)) view->recipe.reset();
+    }
+}
+
 StoragePtr TorchRebuilder::load_storage(const std::string& key, const std::string& class_name,
                                         const std::string& location, std::uint64_t size_bytes, unsigned swap_width,
                                         bool byte_like) {

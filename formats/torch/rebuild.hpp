@@ -26,6 +26,8 @@ public:
     /// Checks every tensor that was made, also those that no path leads to (inside of another's recipe). Throws Error
     /// (kDamaged).
     void check_all_bounds() const;
+    /// Once all is read: tensors that the writer would make by the very call that made them need not remember it.
+    void forget_usual_recipes() const;
 
 private:
     struct Loaded {
@@ -48,7 +50,7 @@ private:
 
     const TorchArchive& archive_;
     const Context& context_;
-    std::vector<const TensorNode*> views_;
+    std::vector<TensorNode*> views_;
     std::unordered_map<std::string, Loaded> storages_;
     std::map<std::pair<std::string, std::string>, Value> storage_values_;  // by key and class
 };

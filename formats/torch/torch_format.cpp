@@ -213,6 +213,7 @@ public:
         point_out_leftovers(archive, rebuilder, context);
         settle(document, context);
         rebuilder.check_all_bounds();
+        rebuilder.forget_usual_recipes();
         return document;
     }
 

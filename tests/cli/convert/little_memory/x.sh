@@ -27,4 +27,8 @@ within 64 convert x.h5 y.pt
 within 64 convert big.pt z.h5 --compress zstd
 within 64 convert z.h5 z.pt
 within 64 extract --model-only big.pt -o m.pt
-cmp y.pt z.pt && cmp y.pt m.pt && echo the same three times
+within 72 convert big.pt n.ckpt -j 2
+within 64 convert n.ckpt n.pt
+within 72 convert big.pt r.ckpt --codec raw -j 2
+within 64 convert r.ckpt r.pt
+for copy in z m n r; do cmp y.pt $copy.pt || echo they differ; done

@@ -1,6 +1,6 @@
 python3 - <<'PY'
 import os, pathlib, subprocess
-for name in ('run/epoch-40.pt', 'hdf5/checkpoint_flat.h5'):
+for name in ('run/epoch-40.pt', 'hdf5/checkpoint_flat.h5', 'native/epoch-40.ckpt'):
     data = pathlib.Path(os.environ['DATA'], name).read_bytes()
     for sixteenth in range(16):
         cut = pathlib.Path('cut' + pathlib.Path(name).suffix)
