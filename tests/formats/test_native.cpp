@@ -10,6 +10,7 @@
 
 #include "formats/all.hpp"
 #include "formats/native/codec.hpp"
+#include "formats/native/records.hpp"
 #include "libckpt/elements.hpp"
 #include "libckpt/error.hpp"
 #include "libckpt/execute.hpp"
@@ -437,6 +438,58 @@ TEST_CASE("with a sound index, salvage keeps the document and drops what is dama
     CHECK(whole.root.dict().find("layer1/weight")->is_null());
     CHECK(whole.root.dict().find("layer2/weight")->is(Kind::kTensor));
     CHECK(whole.root.dict().find("epoch")->as_int64() == 40);
+}
+
+TEST_CASE("an index that lies under right checksums is refused, and never believed") {
+    const Scratch scratch;
+    const std::string path = scratch.file("a.ckpt");
+    write(test::generate_document({.seed = 4}), path);
+    const std::string sound = slurp(path);
+    const native::Footer footer = native::parse_footer(std::string_view(sound).substr(sound.size() - 64), sound.size());
+    const auto at = static_cast<std::size_t>(footer.index_offset);
+    std::string index(static_cast<std::size_t>(footer.index_raw_bytes), '\0');
+    const auto stored = std::as_bytes(std::span(sound)).subspan(at + 64, footer.index_stored_bytes);
+    if (stored.size() == index.size()) {
+        std::memcpy(index.data(), stored.data(), stored.size());
+    } else {
+        native::zstd_unframe(stored, std::as_writable_bytes(std::span(index)));
+    }
+    std::mt19937 random(17);
+    int read_anyway = 0;
+    for (int i = 0; i < 3000; ++i) {
+        std::string lying = index;
+        for (unsigned changes = 1 + random() % 3; changes-- > 0;) {
+            const std::size_t place = random() % lying.size();
+            const char value = "\0\x01\x7f\x80\x90\xc0\xc4\xd9\xdd\xdf\xff"[random() % 11];
+            if (random() % 4 == 0)
+                lying.erase(place, random() % 8);
+            else if (random() % 4 == 0)
+                lying.insert(place, random() % 8, value);
+            else
+                lying[place] = random() % 2 == 0 ? value : static_cast<char>(random());
+            if (lying.empty()) lying = "x";
+        }
+        native::Footer end = footer;
+        const std::string packed = native::zstd_frame(std::as_bytes(std::span(lying)), 1);
+        const std::string& payload = packed.size() < lying.size() ? packed : lying;
+        native::RecordHeader header;
+        header.type = native::RecordType::kIndex;
+        header.stored_bytes = end.index_stored_bytes = payload.size();
+        end.index_raw_bytes = lying.size();
+        header.payload_xxh3 = end.index_xxh3 = xxh3_64(std::as_bytes(std::span(payload)));
+        end.file_bytes = at + 64 + payload.size() + 64;
+        spill(path, sound.substr(0, at) + native::record_header(header) + payload + native::footer(end));
+        INFO("mutation " << i);
+        try {
+            contents(read(path));
+            ++read_anyway;
+        } catch (const Error& error) {
+            INFO(error.what());
+            CHECK((error.code() == ErrorCode::kDamaged || error.code() == ErrorCode::kUnsupported ||
+                   error.code() == ErrorCode::kRefused));
+        }
+    }
+    CHECK(read_anyway < 2000);
 }
 
 TEST_CASE("generated documents come back, mapped or compact") {
