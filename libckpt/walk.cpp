@@ -24,7 +24,7 @@ bool is_attribute_pair(const Value& value) {
 }
 
 void add_entries(const std::vector<std::pair<Value, Value>>& entries, std::vector<Child>& result) {
-    for (const auto& [key, value] : entries) result.push_back({key_text(key), value});
+    for (const auto& [key, value] : entries) result.push_back({key_text(key), value, key.is(Kind::kString)});
 }
 void add_items(const std::vector<Value>& items, std::vector<Child>& result) {
     std::size_t number = 0;
@@ -72,7 +72,7 @@ bool is_tracked(const Value& value) {
         case Kind::kObject: {
             // Classes and functions themselves are names: mentioning one twice shares nothing.
             const auto* recipe = value.node()->recipe.get();
-            return recipe == nullptr || recipe->how != Recipe::How::kGlobal;
+            return recipe == nullptr || recipe->how != Recipe::How::kGlobal || !children(value).empty();
         }
         default:
             return false;
@@ -149,19 +149,16 @@ void walk(const Value& root, const std::function<WalkStep(const Visit&)>& visit,
         const std::size_t depth = stack.size();
         std::size_t meeting = 0;
         if (is_tracked(value)) {
-            const auto [it, is_new] = seen.try_emplace(value.node(), meetings.size());
+            meeting = depth == 0 ? 0 : meetings.size();
+            const auto [it, is_new] = seen.try_emplace(value.node(), meeting);
             if (!is_new && value.is(Kind::kTuple) && repeated_tuples < kMostRepeatedTuples) {
                 ++repeated_tuples;  // immutable: shown again rather than referred to, while that stays cheap
             } else if (!is_new) {
                 const std::string first = rebuild_path(meetings, it->second);
                 return visit({value, depth, &first, path, component}) != WalkStep::kStop;
             }
-            if (depth == 0) {
-                it->second = 0;
-            } else if (is_new) {
-                meeting = meetings.size();
-                meetings.push_back({parent_meeting, component});
-            }
+            // A tuple met again is a meeting as well: something below it may be met here first.
+            if (depth != 0) meetings.push_back({parent_meeting, component});
         }
         const WalkStep step = visit({value, depth, nullptr, path, component});
         if (step == WalkStep::kStop) return false;
@@ -199,16 +196,10 @@ const Value* find_path(const Value& root, std::string_view path, Value& holder) 
         const std::string_view component = path.substr(begin, end - begin);
         const auto below = children(holder);
         const Child* found = nullptr;
-        if (holder.is(Kind::kDict)) {  // the text key wins over one that only prints alike
-            for (std::size_t i = 0; i < holder.dict().entries.size(); ++i) {
-                if (holder.dict().entries[i].first.is(Kind::kString) && below[i].component == component) {
-                    found = &below[i];
-                    break;
-                }
-            }
-        }
-        for (std::size_t i = 0; found == nullptr && i < below.size(); ++i) {
-            if (below[i].component == component) found = &below[i];
+        for (const auto& child : below) {
+            if (child.component != component || (found != nullptr && !child.has_text_key)) continue;
+            found = &child;
+            if (child.has_text_key) break;
         }
         if (found == nullptr) return nullptr;
         holder = found->value;

@@ -15,14 +15,18 @@ namespace ckpt {
 struct Child {
     std::string component;
     Value value;
+    /// The component is a text key, not one that is printed (1, None), a number in a list or a name given here
+    /// (`__args__`).
+    bool has_text_key = false;
 };
 
 /// The children of a value, in order.
 ///
-/// dict: by key, then `__dict__` (its recipe's state: an OrderedDict's `_metadata`). list, tuple: by number. set: none
-/// (its items are its value). object: `__args__`, `__kwargs__` where not empty; attributes by name where the state is a
-/// dict with text keys, or a pair (dict or None, dict of slots); else `__state__`; items by number, entries by key.
-/// tensor: parts by name, then `__dict__`.
+/// dict: by key, then `__dict__` (its recipe's state: an OrderedDict's `_metadata`). list, tuple: by number, then
+/// `__dict__` in the same way; a torch.Size is a leaf (its numbers are its value). set: none (its items are its value).
+/// object: `__args__`, `__kwargs__` where not empty; attributes by name where the state is a plain dict (without a
+/// class of its own: an OrderedDict is one `__state__`) with text keys, or a pair (such a dict or None, such a dict of
+/// slots); else `__state__`; items by number, entries by key. tensor: parts by name, then `__dict__`.
 std::vector<Child> children(const Value& value);
 
 /// A step of a walk. References are valid during the call only.
@@ -30,7 +34,10 @@ struct Visit {
     const Value& value;
     std::size_t depth;
     /// Where this very node was met first, when it was (then its children are not walked again); nullptr otherwise.
-    /// Only lists, tuples (not empty), sets, dicts, tensors and objects are tracked.
+    /// Lists, sets, dicts, tensors and objects are tracked; classes and functions that are mere names are not. Tuples
+    /// cannot be told apart once they are shared: one met again is walked again, as if it were another. That holds for
+    /// the first thousand such meetings of a walk (a tuple doubled thirty times is a legal value); those after them
+    /// are referred to like the rest.
     const std::string* same_as;
     const std::string& path;
     const std::string& component;
@@ -38,11 +45,13 @@ struct Visit {
 
 enum class WalkStep : std::uint8_t { kInto, kOver, kStop };
 
-/// Depth first, parents before children, each node once; iterative, so depth and sharing are harmless. Paths deeper
-/// than `max_depth` are not entered (a path is as long as its depth, so a limit bounds memory).
+/// Depth first, parents before children, each node once but for shared tuples (see Visit::same_as); iterative, so depth
+/// and sharing are harmless. Paths deeper than `max_depth` are not entered (a path is as long as its depth, so a limit
+/// bounds memory). A node left out by kOver or the limit counts as met: it is not entered elsewhere.
 void walk(const Value& root, const std::function<WalkStep(const Visit&)>& visit, std::size_t max_depth = SIZE_MAX);
 
-/// The value at a path, or nullptr. Where two keys print alike the text key wins.
+/// The value at a path, or nullptr; `holder` keeps what is returned. Where two keys print alike the text key wins, also
+/// over a number or a name given here, else the first.
 const Value* find_path(const Value& root, std::string_view path, Value& holder);
 
 }  // namespace ckpt

@@ -1,6 +1,7 @@
 // Walking: children of every kind, order, sharing, depth, and finding by path.
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <functional>
 #include <optional>
 #include <set>
 
@@ -109,6 +110,14 @@ TEST_CASE("children of a list and a tuple stand under their numbers, a set has n
     const Value set = pool.set();
     set.sequence().items = {number(1), number(2)};
     CHECK(children(set).empty());
+
+    const Value size = pool.tuple({number(2), number(3)});
+    size.node()->type = "torch.Size";
+    CHECK(children(size).empty());
+    const Value classed = pool.tuple({number(2)});
+    classed.node()->recipe = std::make_unique<Recipe>();
+    classed.node()->recipe->state = dict_of(pool, {{pool.string("x"), number(3)}});
+    CHECK(components(classed) == Names{"0", "__dict__"});
 }
 
 TEST_CASE("children of a tensor are its parts by name, then what hangs on it") {
@@ -174,6 +183,10 @@ TEST_CASE("a state that sets attributes is spread out, any other is one child") 
     CHECK(at(object, "__state__") == number(8));
     state = pool.dict();
     CHECK(components(object).empty());
+    state = dict_of(pool, {{pool.string("x"), number(1)}});
+    state.node()->type = "collections.OrderedDict";
+    CHECK(components(object) == Names{"__state__"});
+    CHECK(at(object, "__state__/x") == number(1));
 }
 
 TEST_CASE("a walk goes depth first, parents before children, in order") {
@@ -268,6 +281,55 @@ TEST_CASE("a shared node is entered once and named by its first path") {
                                           {pool.string("d"), shared}});
         CHECK(repeats(root) == Names{"b\\/c/0 -> a/1", "d -> a/1"});
     }
+}
+
+TEST_CASE("a shared tuple is walked again, and so cannot be told from two equal ones") {
+    Pool pool;
+    const Value tuple = pool.tuple({number(1)});
+    const Value root = list_of(pool, {tuple, tuple, pool.tuple({number(1)})});
+    CHECK(repeats(root).empty());
+    CHECK(paths(walked(root)) == Names{"", "0", "0/0", "1", "1/0", "2", "2/0"});
+}
+
+TEST_CASE("after the first thousand meetings a shared tuple is referred to like the rest") {
+    Pool pool;
+    const Value tuple = pool.tuple({number(1)});
+    const Names names = repeats(list_of(pool, std::vector<Value>(1003, tuple)));
+    CHECK(names == Names{"1001 -> 0", "1002 -> 0"});
+}
+
+TEST_CASE("what is first met below a tuple met again has its whole path") {
+    Pool pool;
+    const Value shared = list_of(pool, {number(1)});
+    const Value tuple = pool.tuple({shared});
+    const Value root = list_of(pool, {list_of(pool, {tuple}), tuple, shared});
+    const auto firsts = [&](const std::function<WalkStep(const Visit&)>& step, std::size_t max_depth) {
+        Names names;
+        walk(
+            root,
+            [&](const Visit& visit) {
+                if (visit.value == shared && visit.same_as != nullptr)
+                    names.push_back(visit.path + " -> " + *visit.same_as);
+                return step(visit);
+            },
+            max_depth);
+        return names;
+    };
+    CHECK(firsts([](const Visit&) { return WalkStep::kInto; }, 2) == Names{"2 -> 1/0"});
+    CHECK(firsts([](const Visit& visit) { return visit.path == "0/0" ? WalkStep::kOver : WalkStep::kInto; },
+                 SIZE_MAX) == Names{"2 -> 1/0"});
+    CHECK(firsts([](const Visit&) { return WalkStep::kInto; }, SIZE_MAX) == Names{"1/0 -> 0/0/0", "2 -> 0/0/0"});
+}
+
+TEST_CASE("classes and functions are names, not nodes that are met again") {
+    Pool pool;
+    auto* node = pool.make<ObjectNode>();
+    node->recipe = std::make_unique<Recipe>();
+    node->recipe->how = Recipe::How::kGlobal;
+    const Value global = Value::of(node);
+    CHECK(repeats(list_of(pool, {global, global})).empty());
+    node->recipe->state = list_of(pool, {global});  // one that holds something is a node, or this would not end
+    CHECK(repeats(list_of(pool, {global})) == Names{"0/__state__/0 -> 0"});
 }
 
 TEST_CASE("text, scalars, typed scalars and empty tuples are not tracked") {
@@ -437,6 +499,23 @@ TEST_CASE("of two keys that print alike the text key wins, wherever it stands") 
     const Value nested =
         dict_of(pool, {{number(0), list_of(pool, {number(5)})}, {pool.string("0"), list_of(pool, {number(6)})}});
     CHECK(at(dict_of(pool, {{pool.string("s"), nested}}), "s/0/0") == number(6));
+}
+
+TEST_CASE("of what an object holds under one name the text key wins") {
+    Pool pool;
+    auto* object = pool.make<ObjectNode>();
+    const Value value = Value::of(object);
+    object->entries = {{number(1), number(100)}, {pool.string("1"), number(200)}};
+    CHECK(at(value, "1") == number(200));
+    object->items = {number(300), number(400)};
+    CHECK(at(value, "0") == number(300));
+    CHECK(at(value, "1") == number(200));
+    object->recipe = std::make_unique<Recipe>();
+    object->recipe->args = pool.tuple({number(500)});
+    CHECK(at(value, "__args__/0") == number(500));
+    object->recipe->state = dict_of(pool, {{pool.string("__args__"), number(600)}, {pool.string("1"), number(700)}});
+    CHECK(at(value, "__args__") == number(600));
+    CHECK(at(value, "1") == number(700));
 }
 
 TEST_CASE("a path may be as deep as the document") {
