@@ -227,6 +227,12 @@ void for_each_value(Node& node, const std::function<void(Value&)>& visit) {
             for (auto& item : static_cast<ObjectNode&>(node).items) visit(item);
             pairs(static_cast<ObjectNode&>(node).entries);
             break;
+        case Kind::kBool:
+        case Kind::kInt:
+        case Kind::kFloat:
+        case Kind::kComplex:
+            if (auto* scalar = dynamic_cast<ScalarNode*>(&node)) visit(scalar->value);
+            break;
         default:
             break;
     }

@@ -73,7 +73,7 @@ public:
     std::complex<double> as_complex() const;
     std::string_view as_string() const;  ///< UTF-8; lone surrogates as their three bytes (WTF-8)
     std::string_view as_bytes() const;
-    /// Any integer, however wide, in decimal.
+    /// Any integer, however wide, as `decimal_text` gives it.
     std::string integer_text() const;
     /// An integer as minimal little-endian two's complement bytes.
     std::string integer_bytes() const;
@@ -145,7 +145,7 @@ struct Node {
 /// A bool, int, float or complex that has a class of its own (numpy.float32, an IntEnum), or needs more than 64 bits.
 struct ScalarNode : Node {
     using Node::Node;
-    Value value;  ///< in place; for kComplex see `imaginary`
+    Value value;  ///< in place, or a BigIntNode; for kComplex the real part
     double imaginary = 0;
 };
 struct BigIntNode : Node {
@@ -217,8 +217,9 @@ struct TensorNode : Node {
     std::optional<std::uint64_t> logical_bytes() const noexcept;
     /// Row-major without gaps (dimensions of size 1 may have any stride); always true for empty tensors.
     bool is_contiguous() const noexcept;
-    /// Throws Error (kDamaged) unless offset, shape and stride stay inside the storage. Checked arithmetic; empty
-    /// tensors only need a non-negative offset. `path` is named in the message.
+    /// Throws Error (kDamaged) unless there is a stride for each size, none of these and the offset is negative, their
+    /// product fits in 64 bits, and all elements lie inside the storage, where there are elements and a storage.
+    /// Checked arithmetic. `path` is named in the message.
     void check_bounds(std::string_view path) const;
 };
 
@@ -230,8 +231,8 @@ struct ObjectNode : Node {
     std::vector<std::pair<Value, Value>> entries;
 };
 
-/// Calls `visit` for every handle that a node holds: items, keys, parts, recipe, attributes. What it is given may be
-/// changed.
+/// Calls `visit` for every handle that a node holds: items, keys, parts, recipe, attributes, the value of a scalar with
+/// a class. What it is given may be changed.
 void for_each_value(Node& node, const std::function<void(Value&)>& visit);
 
 /// Owns nodes. Freed all at once, without recursion, so depth, sharing and cycles cost nothing. Not thread-safe.
@@ -270,9 +271,10 @@ private:
 std::vector<std::int64_t> contiguous_strides(const std::vector<std::int64_t>& shape);
 /// Column-major strides (Julia, Fortran).
 std::vector<std::int64_t> column_major_strides(const std::vector<std::int64_t>& shape);
-/// Decimal text of an integer given as little-endian two's complement.
+/// Decimal text of an integer given as little-endian two's complement; "0x" and hexadecimal digits, after a minus where
+/// it is negative, when it is wider than 8192 bytes (decimal takes quadratic time).
 std::string decimal_text(std::string_view twos_complement);
-/// The same, back; nullopt if `text` is no decimal integer.
+/// The same, back, from either form; nullopt if `text` is no integer. Hexadecimal digits are in lower case.
 std::optional<std::string> decimal_to_bytes(std::string_view text);
 
 }  // namespace ckpt

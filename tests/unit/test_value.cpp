@@ -506,6 +506,19 @@ TEST_CASE("every handle of a node is visited and may be replaced") {
     CHECK(object->attribute("x:a")->is(Kind::kBool));
 }
 
+TEST_CASE("the number inside a scalar with a class is a handle as well") {
+    Pool pool;
+    const Value huge = pool.integer(power_bytes(100, false));
+    const Value scalar = pool.typed_scalar(huge, "enum.IntFlag");
+    std::vector<Value> seen;
+    for_each_value(*scalar.node(), [&](Value& value) { seen.push_back(value); });
+    CHECK(seen == std::vector<Value>{huge});
+    seen.clear();
+    for_each_value(*huge.node(), [&](Value& value) { seen.push_back(value); });
+    for_each_value(*pool.string("x").node(), [&](Value& value) { seen.push_back(value); });
+    CHECK(seen.empty());
+}
+
 TEST_CASE("a pool frees a list a million deep and a ring without recursion") {
     std::weak_ptr<const Storage> storage;
     {
