@@ -228,6 +228,11 @@ Glob::Glob(std::string_view pattern) : pattern_(pattern), parts_(raw_parts(patte
     while (!parts_.empty() && parts_.back().empty()) parts_.pop_back();  // "model/" means "model"
 }
 
+bool Glob::part_matches(std::string_view part, std::string_view component) {
+    const std::string text = unescape(component);
+    return part == "\\0" ? text.empty() : matches_part(part, text);
+}
+
 bool Glob::matches(std::string_view path) const {
     const auto components = raw_parts(path);
     // reachable[p]: the parts before p can match the components read so far.
@@ -242,12 +247,11 @@ bool Glob::matches(std::string_view path) const {
     for (const auto& component : components) {
         if (reachable[parts_.size()] != 0 && !parts_.empty()) return true;  // an ancestor matched
         std::vector<char> next(parts_.size() + 1, 0);
-        const std::string text = unescape(component);
         for (std::size_t p = 0; p < parts_.size(); ++p) {
             if (reachable[p] == 0) continue;
             if (parts_[p] == "**") {
                 next[p] = 1;
-            } else if (parts_[p] == "\\0" ? text.empty() : matches_part(parts_[p], text)) {
+            } else if (part_matches(parts_[p], component)) {
                 next[p + 1] = 1;
             }
         }

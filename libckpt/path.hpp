@@ -26,6 +26,11 @@ public:
     bool matches(std::string_view path) const;
     const std::string& pattern() const noexcept { return pattern_; }
 
+    /// What stands between the slashes; "**" spans components. For who matches component by component.
+    const std::vector<std::string>& parts() const noexcept { return parts_; }
+    /// Whether a part other than "**" matches an (escaped) component.
+    static bool part_matches(std::string_view part, std::string_view component);
+
 private:
     std::string pattern_;
     std::vector<std::string> parts_;

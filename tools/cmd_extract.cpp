@@ -18,11 +18,13 @@ public:
         app.add_option("in", input_, "The checkpoint to read")->required()->type_name("IN");
         app.add_option("-o,--output", output_file_, "The file to write")->required()->type_name("OUT");
         app.add_option("-f,--from", from_, "Layout of the input (default: by its content)")->type_name("LAYOUT");
-        app.add_flag("--model-only", selection_.model_only, "The model's state dict alone, at the root of the output");
+        auto* model_only = app.add_flag("--model-only", selection_.model_only,
+                                        "The model's state dict alone, at the root of the output");
         app.add_option("--role", roles_,
                        "The parts of a role: model, optimizer, scheduler, hyper-parameters, log, other (repeatable)")
             ->type_name("ROLE")
-            ->allow_extra_args(false);
+            ->allow_extra_args(false)
+            ->excludes(model_only);
         // One function for both, so that their order on the command line is kept.
         app.add_option_function<std::string>(
                "--select",

@@ -44,3 +44,15 @@ TEST_CASE("globs match whole paths and what lies below") {
     CHECK_FALSE(matches("mod", "model"));
     CHECK(matches("model/", "model/fc"));
 }
+
+TEST_CASE("the parts of a pattern match one component each") {
+    CHECK(Glob("model/**/w*/").parts() == std::vector<std::string>{"model", "**", "w*"});
+    CHECK(Glob("a\\/b/c").parts() == std::vector<std::string>{"a\\/b", "c"});
+    CHECK(Glob("").parts().empty());
+    CHECK(Glob::part_matches("w*", "weight"));
+    CHECK_FALSE(Glob::part_matches("w", "weight"));
+    CHECK(Glob::part_matches("a\\/b", "a\\/b"));
+    CHECK(Glob::part_matches("a?b", "a\\/b"));
+    CHECK(Glob::part_matches("\\0", "\\0"));
+    CHECK_FALSE(Glob::part_matches("\\0", "0"));
+}
