@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
+#include <compare>
 #include <cstring>
 #include <filesystem>
 #include <map>
@@ -74,6 +76,7 @@ bool holds_checkpoint(const std::string& path, const NameTable& names, const Sca
         for (const auto& entry : read_folder(path)) {
             if (entry.is_folder) continue;
             if (entry.name == ".metadata" || entry.name == "calibration_params.json") return true;
+            if (NameTable::why_not(entry.name)) continue;
             if (has_extension(entry.name, options.extensions) || has_extension(entry.name, foreign_extensions()))
                 return true;
             const auto match = names.classify(entry.name, EntryKind::kFile);
@@ -105,20 +108,13 @@ public:
         const std::size_t first = checkpoints_.size();
         for (const auto& entry : read_folder(path)) {
             context_.check_cancelled();
-            const std::string full = join(path, entry.name);
-            if (const auto why = NameTable::why_not(entry.name);
-                why && !(entry.is_folder && entry.name == "checkpoint")) {
-                if (entry.is_link) {
-                    links.push_back(entry);
-                } else {
-                    skipped_.push_back({full, *why});
-                }
-                continue;
+            if (entry.is_link) {
+                links.push_back(entry);
+            } else if (!take(path, entry) && entry.is_folder && options_.recursive) {
+                below.push_back(join(path, entry.name));
             }
-            if (!consider(full, entry) && entry.is_folder && options_.recursive && !entry.is_link)
-                below.push_back(full);
         }
-        resolve_links(path, first, links);
+        if (!links.empty()) resolve_links(path, first, links);
         for (const auto& next : below) folder(next);
     }
 
@@ -147,21 +143,91 @@ public:
     }
 
 private:
-    /// Links to a checkpoint of the same folder are its aliases.
+    /// Lists an entry or notes why not; false for a folder that may hold checkpoints further down.
+    bool take(const std::string& path, const RawEntry& entry) {
+        const std::string full = join(path, entry.name);
+        const auto why = NameTable::why_not(entry.name);
+        if (!why || (entry.is_folder && entry.name == "checkpoint")) return consider(full, entry);
+        if (entry.is_folder && options_.recursive && !why->starts_with("leftover")) return false;
+        skipped_.push_back({full, *why});
+        return true;
+    }
+
+    /// Links to a checkpoint of the same folder are its aliases, whatever their names are and however many links lie in
+    /// between. Others are entries like files and folders.
     void resolve_links(const std::string& path, std::size_t first, const std::vector<RawEntry>& links) {
+        std::error_code error;
+        const fs::path here = fs::canonical(path, error);
+        std::map<std::string, std::string> targets;  // of the links that lead to a name of this folder
         for (const auto& link : links) {
-            std::error_code error;
-            const fs::path target = fs::read_symlink(join(path, link.name), error);
-            const auto found = std::find_if(
-                checkpoints_.begin() + static_cast<std::ptrdiff_t>(first), checkpoints_.end(),
-                [&](const CheckpointEntry& entry) { return !error && entry.name == target.filename().string(); });
-            if (found != checkpoints_.end()) {
-                found->aliases.push_back(link.name);
+            if (auto target = target_in(here, link.name); !target.empty()) targets[link.name] = std::move(target);
+        }
+        struct Chain {
+            const RawEntry* link;
+            std::vector<std::string> names;  ///< what it leads to, step by step, as long as that is in the folder
+        };
+        std::vector<Chain> chains;
+        for (const auto& link : links) {
+            Chain chain{&link, {}};
+            for (auto next = targets.find(link.name); next != targets.end(); next = targets.find(next->second)) {
+                chain.names.push_back(next->second);
+                if (chain.names.size() <= kMostLinks) continue;
+                chain.names.clear();  // a ring
+                break;
+            }
+            chains.push_back(std::move(chain));
+        }
+        // The short ones first: a link that is listed itself may have aliases.
+        std::stable_sort(chains.begin(), chains.end(),
+                         [](const Chain& a, const Chain& b) { return a.names.size() < b.names.size(); });
+        for (const auto& chain : chains) {
+            CheckpointEntry* target = nullptr;
+            for (auto it = chain.names.rbegin(); target == nullptr && it != chain.names.rend(); ++it)
+                target = find(first, *it);
+            if (target != nullptr) {
+                target->aliases.push_back(chain.link->name);
             } else {
-                skipped_.push_back({join(path, link.name), "pointer to a checkpoint that is not there"});
+                take_link(path, *chain.link);
             }
         }
+        for (std::size_t i = first; i < checkpoints_.size(); ++i)
+            std::sort(checkpoints_[i].aliases.begin(), checkpoints_[i].aliases.end());
     }
+
+    /// The name in the folder `here` that a link of it leads to in one step; empty if it leads elsewhere.
+    static std::string target_in(const fs::path& here, const std::string& link) {
+        std::error_code error;
+        fs::path target = here / fs::read_symlink(here / link, error);
+        if (error) return {};
+        while (target.has_relative_path() && (target.filename().empty() || target.filename() == "."))
+            target = target.parent_path();  // "checkpoint-5/"
+        const bool is_here = fs::canonical(target.parent_path(), error) == here && !error;
+        return is_here ? target.filename().string() : std::string();
+    }
+
+    CheckpointEntry* find(std::size_t first, const std::string& name) {
+        const auto found = std::find_if(checkpoints_.begin() + static_cast<std::ptrdiff_t>(first), checkpoints_.end(),
+                                        [&](const CheckpointEntry& entry) { return entry.name == name; });
+        return found != checkpoints_.end() ? &*found : nullptr;
+    }
+
+    /// A link to no checkpoint of its folder: an entry of its own where its name is that of one.
+    void take_link(const std::string& path, const RawEntry& link) {
+        const std::string full = join(path, link.name);
+        const auto why = NameTable::why_not(link.name);
+        if (!why) {
+            consider(full, link);
+            return;
+        }
+        std::error_code error;
+        const bool is_there = fs::exists(full, error);
+        const bool is_pointer = why->starts_with("pointer");
+        skipped_.push_back({full, !is_pointer ? *why
+                                  : is_there  ? "pointer to what is no checkpoint of this folder"
+                                              : "pointer to a checkpoint that is not there"});
+    }
+
+    static constexpr std::size_t kMostLinks = 40;  ///< as many as Linux follows
 
     const ScanOptions& options_;
     const Context& context_;
@@ -183,6 +249,69 @@ void measure(CheckpointEntry& entry) {
         std::error_code ignored;
         if (it->is_regular_file(ignored)) entry.bytes += it->file_size(ignored);
     }
+}
+
+std::string folder_of(const CheckpointEntry& entry) {
+    return fs::path(entry.path).parent_path().string();
+}
+
+/// Folder and series: what is saved in turn.
+using SeriesKey = std::pair<std::string, std::string>;
+SeriesKey series_key(const CheckpointEntry& entry) {
+    return {folder_of(entry), entry.match.series};
+}
+
+/// How a series compares with others; the main one is the greatest.
+struct SeriesRank {
+    bool on_axis = false;   ///< some of it have a number on the axis asked for
+    std::size_t count = 0;  ///< of those, or of all
+    double last = 0;        ///< the greatest number
+    auto operator<=>(const SeriesRank&) const = default;
+};
+std::map<SeriesKey, SeriesRank> rank_series(const std::vector<CheckpointEntry>& entries, const std::string& axis) {
+    std::map<SeriesKey, SeriesRank> ranks;
+    for (const auto& entry : entries) {
+        if (entry.match.is_alias) continue;
+        const auto number = entry.match.on_axis(axis);
+        SeriesRank& rank = ranks[series_key(entry)];
+        if (number && !rank.on_axis) rank = {true, 0, *number};
+        if (!number && rank.on_axis) continue;
+        const double value = number ? *number : entry.match.index.value_or(0);
+        rank.last = rank.count == 0 ? value : std::max(rank.last, value);
+        ++rank.count;
+    }
+    return ranks;
+}
+
+/// Without the noise of the last digits: 0.3 - 0.2 is 0.1.
+double rounded(double value) {
+    return value == std::floor(value) ? value : std::round(value * 1e9) / 1e9;
+}
+
+/// The difference between neighbours that occurs most; the last of equals. 1 if there are no two.
+double usual_step(const std::vector<double>& ascending) {
+    std::map<double, std::size_t> counts;
+    double usual = 1;
+    for (std::size_t i = 1; i < ascending.size(); ++i) ++counts[rounded(ascending[i] - ascending[i - 1])];
+    counts.erase(0);  // two saves with one number
+    std::size_t most = 0;
+    for (std::size_t i = ascending.size(); i-- > 1;) {
+        const auto found = counts.find(rounded(ascending[i] - ascending[i - 1]));
+        if (found == counts.end() || found->second <= most) continue;
+        most = found->second;
+        usual = found->first;
+    }
+    return usual;
+}
+
+/// A name with one of its numbers replaced, zeros in front kept.
+std::string with_number(std::string name, const NameNumber& place, double value) {
+    const std::string old_text = name.substr(place.begin, place.length);
+    std::string text = index_text(value);
+    const bool is_padded =
+        old_text.size() > 1 && old_text[0] == '0' && old_text.find_first_not_of("0123456789") == std::string::npos;
+    if (is_padded && value >= 0 && text.size() < old_text.size()) text.insert(0, old_text.size() - text.size(), '0');
+    return name.replace(place.begin, place.length, text);
 }
 
 }  // namespace
@@ -227,28 +356,60 @@ RunFolder RunFolder::scan(const std::string& path, const ScanOptions& options, c
         return folder;
     }
     scanner.folder(path);
-    std::stable_sort(folder.checkpoints_.begin(), folder.checkpoints_.end(),
-                     [](const CheckpointEntry& a, const CheckpointEntry& b) {
-                         if (a.match.is_alias != b.match.is_alias) return b.match.is_alias;
-                         const std::string folder_a = fs::path(a.path).parent_path().string();
-                         const std::string folder_b = fs::path(b.path).parent_path().string();
-                         if (folder_a != folder_b) return folder_a < folder_b;
-                         if (a.match.axis != b.match.axis) return a.match.axis < b.match.axis;
-                         if (a.match.index.has_value() != b.match.index.has_value()) return a.match.index.has_value();
-                         if (a.match.index && *a.match.index != *b.match.index) return *a.match.index < *b.match.index;
-                         for (std::size_t i = 0; i < std::min(a.match.axes.size(), b.match.axes.size()); ++i) {
-                             if (a.match.axes[i].second != b.match.axes[i].second)
-                                 return a.match.axes[i].second < b.match.axes[i].second;
-                         }
-                         return a.name < b.name;
-                     });
+    folder.sort();
     return folder;
 }
 
+void RunFolder::sort() {
+    const std::string axis = main_axis();
+    const auto ranks = rank_series(checkpoints_, axis);
+    struct Key {
+        bool is_alias;
+        std::string folder;
+        bool is_unnumbered;
+        SeriesRank rank;
+        std::string series;
+        bool on_axis;
+        double number;
+        std::vector<double> numbers;
+        std::string name;
+        std::size_t entry;
+        auto operator<=>(const Key&) const = default;
+    };
+    std::vector<Key> keys;
+    for (std::size_t i = 0; i < checkpoints_.size(); ++i) {
+        const auto& entry = checkpoints_[i];
+        const NameMatch& match = entry.match;
+        const auto number = match.on_axis(axis);
+        Key key{match.is_alias,
+                folder_of(entry),
+                !match.index.has_value(),
+                {},
+                match.series,
+                number.has_value(),
+                number ? *number : match.index.value_or(0),
+                {},
+                entry.name,
+                i};
+        if (const auto rank = ranks.find(series_key(entry)); rank != ranks.end()) key.rank = rank->second;
+        for (const auto& known : match.axes) key.numbers.push_back(known.value);
+        keys.push_back(std::move(key));
+    }
+    std::sort(keys.begin(), keys.end());
+    std::vector<CheckpointEntry> sorted;
+    sorted.reserve(checkpoints_.size());
+    for (const auto& key : keys) sorted.push_back(std::move(checkpoints_[key.entry]));
+    checkpoints_ = std::move(sorted);
+}
+
 std::string RunFolder::main_axis() const {
+    // Only what is some checkpoint's index: a metric in the name is no axis to go by.
     std::map<std::string, std::size_t> counts;
     for (const auto& entry : checkpoints_) {
-        if (entry.match.index && !entry.match.is_alias) ++counts[entry.match.axis];
+        if (entry.match.index && !entry.match.is_alias) counts[entry.match.axis] = 0;
+    }
+    for (auto& [axis, count] : counts) {
+        for (const auto& entry : checkpoints_) count += !entry.match.is_alias && entry.match.number_on(axis) != nullptr;
     }
     std::string best;
     for (const auto& [axis, count] : counts) {
@@ -257,86 +418,72 @@ std::string RunFolder::main_axis() const {
     return best;
 }
 
-std::vector<const CheckpointEntry*> RunFolder::competitors(const std::string& axis) {
-    std::vector<const CheckpointEntry*> result;
-    if (axis == "time") {
-        stat();
-        for (const auto& entry : checkpoints_) {
-            if (!entry.match.is_alias) result.push_back(&entry);
-        }
-        std::stable_sort(result.begin(), result.end(),
-                         [](const auto* a, const auto* b) { return a->mtime_seconds < b->mtime_seconds; });
-        return result;
+std::vector<const CheckpointEntry*> RunFolder::main_series(const std::string& axis) const {
+    const auto ranks = rank_series(checkpoints_, axis);
+    const SeriesKey* main = nullptr;
+    const SeriesRank* highest = nullptr;
+    for (const auto& [key, rank] : ranks) {
+        if (!rank.on_axis || (highest != nullptr && rank < *highest)) continue;
+        main = &key;
+        highest = &rank;
     }
-    const std::string wanted = axis.empty() ? main_axis() : axis;
+    std::vector<const CheckpointEntry*> series;
     for (const auto& entry : checkpoints_) {
-        if (!entry.match.is_alias && entry.match.on_axis(wanted)) result.push_back(&entry);
+        if (main != nullptr && !entry.match.is_alias && entry.match.number_on(axis) != nullptr &&
+            series_key(entry) == *main)
+            series.push_back(&entry);
     }
-    std::stable_sort(result.begin(), result.end(), [&](const auto* a, const auto* b) {
-        return *a->match.on_axis(wanted) < *b->match.on_axis(wanted);
+    std::stable_sort(series.begin(), series.end(), [&](const auto* a, const auto* b) {
+        return a->match.number_on(axis)->value < b->match.number_on(axis)->value;
     });
-    return result;
+    return series;
 }
 
 const CheckpointEntry* RunFolder::newest(const std::string& axis, const IndexBound& bound) {
-    const std::string wanted = axis.empty() ? main_axis() : axis;
     const CheckpointEntry* best = nullptr;
-    for (const auto* entry : competitors(axis)) {
-        const double index = wanted == "time" ? entry->mtime_seconds : *entry->match.on_axis(wanted);
-        if (bound.admits(index)) best = entry;
+    if (axis == "time") {
+        stat();
+        for (const auto& entry : checkpoints_) {
+            if (entry.match.is_alias || !bound.admits(entry.mtime_seconds)) continue;
+            if (best == nullptr || entry.mtime_seconds >= best->mtime_seconds) best = &entry;
+        }
+        return best;
+    }
+    const std::string wanted = axis.empty() ? main_axis() : axis;
+    for (const auto* entry : main_series(wanted)) {
+        if (bound.admits(entry->match.number_on(wanted)->value)) best = entry;
     }
     return best;
 }
 
-const CheckpointEntry* RunFolder::at(const std::string& axis, double index) {
+const CheckpointEntry* RunFolder::at(const std::string& axis, double index) const {
     const std::string wanted = axis.empty() ? main_axis() : axis;
-    for (const auto* entry : competitors(axis)) {
-        if (wanted != "time" && *entry->match.on_axis(wanted) == index) return entry;
+    for (const auto* entry : main_series(wanted)) {
+        if (entry->match.number_on(wanted)->value == index) return entry;
+    }
+    for (const auto& entry : checkpoints_) {
+        if (!entry.match.is_alias && entry.match.on_axis(wanted) == index) return &entry;
     }
     return nullptr;
 }
 
 std::optional<std::pair<double, std::string>> RunFolder::next() const {
     const std::string axis = main_axis();
-    std::vector<const CheckpointEntry*> series;
-    for (const auto& entry : checkpoints_) {
-        if (!entry.match.is_alias && entry.match.index && entry.match.axis == axis) series.push_back(&entry);
-    }
+    const auto series = main_series(axis);
     if (series.empty()) return std::nullopt;
     const CheckpointEntry& last = *series.back();
-    double index = *last.match.index + 1;
+    std::vector<double> numbers;
+    for (const auto* entry : series) numbers.push_back(entry->match.number_on(axis)->value);
+    double index = 0;
     if (axis == "run") {  // a gap is a free slot
         index = last.match.base;
-        for (const auto* entry : series) {
-            if (*entry->match.index == index) index += 1;
-        }
-    } else if (series.size() > 1) {
-        const double step = *last.match.index - *series[series.size() - 2]->match.index;
-        if (step > 0) index = *last.match.index + step;
+        for (const double number : numbers) index += number == index ? 1 : 0;
+    } else {
+        index = rounded(numbers.back() + usual_step(numbers));
     }
-    // The new name is the last one's with its index replaced, zeros in front kept.
-    const std::string old_text = index_text(*last.match.index);
-    std::string name = last.name;
-    const std::string new_text = index_text(index);
-    for (std::size_t at = name.rfind(old_text); at != std::string::npos;
-         at = at == 0 ? std::string::npos : name.rfind(old_text, at - 1)) {
-        std::size_t begin = at;
-        const std::size_t end = at + old_text.size();
-        const auto digit = [&](std::size_t i) {
-            return i < name.size() && std::isdigit(static_cast<unsigned char>(name[i])) != 0;
-        };
-        while (begin > 0 && name[begin - 1] == '0') --begin;
-        if (digit(end) || (begin > 0 && digit(begin - 1))) continue;
-        const std::size_t width = end - begin;
-        std::string padded = new_text;
-        if (begin != at && padded.size() < width) padded.insert(0, width - padded.size(), '0');
-        name.replace(begin, width, padded);
-        return std::pair{
-            index,
-            join(fs::path(last.path).parent_path().string().empty() ? "." : fs::path(last.path).parent_path().string(),
-                 name)};
-    }
-    return std::nullopt;
+    const std::string folder = folder_of(last);
+    return std::pair{index,
+                     join(folder.empty() ? "." : folder, with_number(last.name, *last.match.number_on(axis), index))};
 }
 
 void RunFolder::stat() {

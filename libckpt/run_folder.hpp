@@ -20,7 +20,7 @@ struct CheckpointEntry {
     bool is_folder = false;
     std::uint64_t bytes = 0;           ///< filled by RunFolder::stat
     double mtime_seconds = 0;          ///< since 1970; filled by RunFolder::stat
-    std::vector<std::string> aliases;  ///< names of links in the same folder that lead here
+    std::vector<std::string> aliases;  ///< names of links in the same folder that lead here, however many steps on
 };
 
 struct SkippedEntry {
@@ -53,26 +53,33 @@ public:
     /// Error (kNotFound) naming the path when it cannot be read, (kUsage) for a bad pattern.
     static RunFolder scan(const std::string& path, const ScanOptions& options, const Context& context);
 
-    /// By series, then numerically; aliases last.
+    /// By folder, then by series with the main one last, then numerically; then what has no number; aliases last of
+    /// all. A link to a checkpoint of the same folder is an alias of that one and not listed; a link that leads
+    /// elsewhere is.
     const std::vector<CheckpointEntry>& checkpoints() const noexcept { return checkpoints_; }
     const std::vector<SkippedEntry>& skipped() const noexcept { return skipped_; }
 
-    /// The axis that most of the numbered checkpoints have; epoch on a tie. Empty if there are none.
+    /// The axis that most of the numbered checkpoints have, be it as their index or beside it; epoch on a tie. Empty if
+    /// there are none.
     std::string main_axis() const;
-    /// The last of the main series on `axis` (empty: the main axis; "time": modification time) within the bound, or
-    /// nullptr. Aliases and other axes do not compete.
+    /// The last of the main series on `axis` (empty: the main axis) within the bound, or nullptr. The main series is
+    /// the one of which most checkpoints have the axis; of equal ones that which got furthest, then the last by name.
+    /// Aliases and other series do not compete. On the axis "time" (modification time) all series do.
     const CheckpointEntry* newest(const std::string& axis, const IndexBound& bound);
-    /// The one with exactly this index, or nullptr.
-    const CheckpointEntry* at(const std::string& axis, double index);
-    /// The index and the path that the next save takes: the last one and the usual step on; for numbered runs the first
-    /// free slot. nullopt when there is no series to continue.
+    /// The one with exactly this index, of the main series if it has one, or nullptr.
+    const CheckpointEntry* at(const std::string& axis, double index) const;
+    /// The index and the path that the next save takes: the last name of the main series with its number on the main
+    /// axis put on by the usual step, the one that occurs most (the latest of equals; 1 after a single save); other
+    /// numbers stay. For numbered runs the first free slot. nullopt when there is no series to continue.
     std::optional<std::pair<double, std::string>> next() const;
 
     /// Sizes and times of all entries (one system call each; a folder's size is that of the files in it).
     void stat();
 
 private:
-    std::vector<const CheckpointEntry*> competitors(const std::string& axis);
+    void sort();
+    /// Those of the main series that have the axis, ascending.
+    std::vector<const CheckpointEntry*> main_series(const std::string& axis) const;
     std::string path_;
     std::vector<CheckpointEntry> checkpoints_;
     std::vector<SkippedEntry> skipped_;

@@ -20,7 +20,7 @@ struct Row {
     const char* pattern;
     std::string_view needle;  ///< text that every match contains: spares most regular expressions
     std::string_view axis;    ///< of the index; "@": the word in the name says it, "=": key=value pairs
-    std::string_view groups;  ///< axis of each group, "-" for none
+    std::string_view groups;  ///< axis of each group; "-" for none, "#" for none that sets no series apart
     int base;
 };
 constexpr Row kRows[] = {
@@ -39,7 +39,7 @@ constexpr Row kRows[] = {
     {"deepspeed-shard", "f", R"(^(?:bf16_)?(?:zero_pp_rank_([0-9]+)_)?mp_rank_([0-9]+)_(?:model|optim)_states\.pt$)",
      "mp_rank_", "shard", "-,shard", 0},
     {"metaseq", "f", R"(^checkpoint_([0-9]+)_([0-9]+)-model_part-([0-9]+)-shard([0-9]+)\.pt$)", "-model_part-", "epoch",
-     "epoch,update,-,-", 1},
+     "epoch,update,#,#", 1},
     {"mammoth", "f", R"(^(.+)_([0-9]{8}-[0-9]{6})(?:_([0-9a-f]+))?_([0-9]+|last|joint)\.pt$)", ".pt", "task",
      "-,-,-,task", 0},
     {"pyhopper", "f", R"(^pyhopper_run_([0-9]{5})\.ckpt$)", "pyhopper_run_", "run", "run", 0},
@@ -48,7 +48,7 @@ constexpr Row kRows[] = {
      "checkpoint.best_", "metric", "-,metric", 0},
     {"fairseq-epoch", "f", R"(^checkpoint([0-9]+)\.pt$)", "checkpoint", "epoch", "epoch", 1},
     {"sample-factory", "f", R"(^(checkpoint|best)_([0-9]{9})_([0-9]+)(?:_reward_(-?[0-9]+\.[0-9]+))?\.pth$)", ".pth",
-     "step", "-,step,envsteps,-", 0},
+     "step", "-,step,envsteps,#", 0},
     {"composer", "f", R"(^ep([0-9]+)-ba([0-9]+)-rank([0-9]+)(?:\.pt)?$)", "-ba", "epoch", "epoch,batch,-", 0},
     {"sb3", "f", R"(^(.+)_([0-9]+)_steps\.zip$)", "_steps.zip", "timesteps", "-,timesteps", 0},
     {"tf-index", "f", R"(^(.+)-([0-9]+)\.index$)", ".index", "step", "-,step", 0},
@@ -62,7 +62,7 @@ constexpr Row kRows[] = {
     {"fluxtraining", "f", R"(^checkpoint_epoch_([0-9]+)_loss_(-?[0-9.eE+-]+)\.bson$)", "checkpoint_epoch_", "epoch",
      "epoch,loss", 0},
     {"timestamp", "f", R"(^(.+?)[_-]([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+)\.(?:jld2|bson|h5|pt|pth|ckpt)$)", "T", "time",
-     "-,-", 0},
+     "-,#", 0},
     {"mmengine", "f", R"(^(epoch|iter)_([0-9]+)\.pth$)", ".pth", "@", "-,@", 1},
     {"mmengine-best", "f", R"(^best_(.+)_(epoch|iter)_([0-9]+)\.pth$)", "best_", "@", "-,-,@", 1},
     {"espnet", "f", R"(^([0-9]+)epoch\.pth$)", "epoch.pth", "epoch", "epoch", 0},
@@ -86,9 +86,9 @@ constexpr std::size_t kLongestName = 255;
 constexpr const char* kLeftovers =
     R"(\.orbax-checkpoint-tmp|\.tmp$|^tmp[-_]|\.part$|-unfinished$|\.unfinished$|\.incomplete$|^\..*\.ckpt-tmp-)";
 
-constexpr std::string_view kSidecarStarts[] = {"optimizer.", "scheduler.",          "rng_state",  "training_args.bin",
-                                               "scaler.",    "events.out.tfevents", "optimizer_", "scheduler_"};
-constexpr std::string_view kSidecars[] = {"trainer_state.json", ".metadata", "optimizer", "scheduler", "scaler"};
+constexpr std::string_view kSidecarStarts[] = {"optimizer", "scheduler",         "scaler",
+                                               "rng_state", "training_args.bin", "events.out.tfevents"};
+constexpr std::string_view kSidecars[] = {"trainer_state.json", ".metadata"};
 constexpr std::string_view kPointers[] = {"latest", "last_checkpoint", "latest_checkpointed_iteration.txt",
                                           "checkpoint"};
 
@@ -107,8 +107,15 @@ std::string word_axis(std::string_view name) {
     return "step";
 }
 
-/// Every `key=number` of a Lightning name; the index is the epoch where there is one.
-void read_pairs(std::string_view name, NameMatch& match) {
+/// A stretch of a name.
+struct Span {
+    std::size_t begin;
+    std::size_t length;
+};
+
+/// Every `key=number` of a Lightning name; the index is the epoch where there is one. Returns where the pairs stand.
+std::vector<Span> read_pairs(std::string_view name, NameMatch& match) {
+    std::vector<Span> pairs;
     for (std::size_t at = name.find('='); at != std::string_view::npos; at = name.find('=', at + 1)) {
         std::size_t begin = at;
         while (begin > 0 && name[begin - 1] != '-' && name[begin - 1] != '/') --begin;
@@ -120,27 +127,47 @@ void read_pairs(std::string_view name, NameMatch& match) {
                                            std::isdigit(static_cast<unsigned char>(number[length + 1])) != 0))) {
             ++length;
         }
-        if (const auto value = parse_number(number.substr(0, length)))
-            match.axes.emplace_back(name.substr(begin, at - begin), *value);
+        if (const auto value = parse_number(number.substr(0, length))) {
+            match.axes.push_back({std::string(name.substr(begin, at - begin)), *value, at + 1, length});
+            pairs.push_back({begin, at + 1 + length - begin});
+        }
     }
     for (const std::string_view wanted : {"epoch", "step"}) {
         if (const auto value = match.on_axis(wanted)) {
             match.axis = wanted;
             match.index = value;
-            return;
+            break;
         }
     }
+    return pairs;
 }
 
-/// The name with each run of digits replaced: what the members of one series have in common.
-std::string series_of(std::string_view name) {
+/// The name with `#` for each stretch. Stretches are in order and do not overlap.
+std::string series_of(std::string_view name, const std::vector<Span>& replaced) {
     std::string series;
-    for (const char c : name) {
-        if (std::isdigit(static_cast<unsigned char>(c)) == 0) {
-            series += c;
-        } else if (series.empty() || series.back() != '#') {
-            series += '#';
+    std::size_t begin = 0;
+    for (const Span& span : replaced) {
+        series += name.substr(begin, span.begin - begin);
+        series += '#';
+        begin = span.begin + span.length;
+    }
+    return series += name.substr(begin);
+}
+
+/// Of a Lightning name: the pairs that follow each other are one `#`, and the collision counter `-v1` goes with them.
+std::string series_of_pairs(std::string_view name, const std::vector<Span>& pairs, std::string_view version) {
+    std::vector<Span> merged;
+    for (const Span& pair : pairs) {
+        if (!merged.empty() && merged.back().begin + merged.back().length + 1 == pair.begin) {
+            merged.back().length = pair.begin + pair.length - merged.back().begin;
+        } else {
+            merged.push_back(pair);
         }
+    }
+    std::string series = series_of(name, merged);
+    if (!version.empty()) {
+        const std::size_t length = version.size() + 2;  // "-v"
+        series.erase(series.size() - std::string_view(".ckpt").size() - length, length);
     }
     return series;
 }
@@ -153,11 +180,15 @@ struct NameTable::Compiled {
     std::string own_axis;
 };
 
+const NameNumber* NameMatch::number_on(std::string_view name) const {
+    const auto found =
+        std::find_if(axes.begin(), axes.end(), [&](const NameNumber& known) { return known.axis == name; });
+    return found != axes.end() ? &*found : nullptr;
+}
+
 std::optional<double> NameMatch::on_axis(std::string_view name) const {
-    for (const auto& [axis_name, value] : axes) {
-        if (axis_name == name) return value;
-    }
-    return std::nullopt;
+    const NameNumber* number = number_on(name);
+    return number != nullptr ? std::optional<double>(number->value) : std::nullopt;
 }
 
 NameTable::NameTable(const std::string& pattern, const std::string& axis) : compiled_(std::make_unique<Compiled>()) {
@@ -185,8 +216,9 @@ std::optional<NameMatch> NameTable::classify(std::string_view name, EntryKind ki
         match.axis = compiled_->own_axis;
         match.index = parse_number(found[1].str());
         if (!match.index) return std::nullopt;
-        match.axes.emplace_back(match.axis, *match.index);
-        match.series = series_of(name);
+        const Span place{static_cast<std::size_t>(found.position(1)), static_cast<std::size_t>(found.length(1))};
+        match.axes.push_back({match.axis, *match.index, place.begin, place.length});
+        match.series = series_of(name, {place});
         return match;
     }
     const char wanted = kind == EntryKind::kFolder ? 'd' : 'f';
@@ -199,26 +231,35 @@ std::optional<NameMatch> NameTable::classify(std::string_view name, EntryKind ki
         match.base = row.base;
         match.is_alias = row.id == "last" || row.id == "best" || row.id == "model-alias";
         match.is_shard = row.axis == "shard";
-        match.series = series_of(name);
         if (row.axis == "=") {
-            read_pairs(name, match);
+            const auto pairs = read_pairs(name, match);
+            match.series = series_of_pairs(name, pairs, found[2].str());
             return match;
         }
         std::string_view groups = row.groups;
+        std::vector<Span> replaced;
         for (std::size_t group = 1; group < found.size() && !groups.empty(); ++group) {
             const std::string_view axis = groups.substr(0, groups.find(','));
             groups.remove_prefix(std::min(groups.size(), axis.size() + 1));
             if (axis == "-" || !found[group].matched) continue;
+            const Span place{static_cast<std::size_t>(found.position(group)),
+                             static_cast<std::size_t>(found.length(group))};
+            if (axis == "#") {
+                replaced.push_back(place);
+                continue;
+            }
             const std::string axis_name = axis == "@" ? word_axis(name) : std::string(axis);
             const auto number = parse_number(found[group].str());
             if (!number) continue;  // "last", "joint": no number
-            match.axes.emplace_back(axis_name, *number);
+            replaced.push_back(place);
+            match.axes.push_back({axis_name, *number, place.begin, place.length});
             if (!match.index) {
                 match.index = number;
                 match.axis = axis_name;
             }
         }
         if (match.axis.empty()) match.axis = row.axis == "@" ? word_axis(name) : std::string(row.axis);
+        match.series = series_of(name, replaced);
         return match;
     }
     return std::nullopt;

@@ -13,27 +13,39 @@ namespace ckpt {
 
 enum class EntryKind : std::uint8_t { kFile, kFolder };
 
-/// What the name of a checkpoint says. Numbers are exact up to 2^53.
+/// A number in a name that has a meaning. Exact up to 2^53.
+struct NameNumber {
+    std::string axis;
+    double value = 0;
+    std::size_t begin = 0;  ///< where its text stands in the name, in bytes
+    std::size_t length = 0;
+};
+
+/// What the name of a checkpoint says.
 struct NameMatch {
     std::string scheme;  ///< id of the convention ("mammoth"); empty for a pattern of the user's own
     std::string
         axis;  ///< what the index means: "epoch", "step", "iter", "task", "run", "batch", ...; empty for aliases
     std::optional<double> index;
-    std::vector<std::pair<std::string, double>>
-        axes;               ///< every number in the name that has a meaning, the index included
-    int base = 0;           ///< number of the first
-    std::string series;     ///< the name with its numbers replaced: equal for the checkpoints of one series
+    std::vector<NameNumber> axes;  ///< every number in the name that has a meaning, the index included
+    int base = 0;                  ///< number of the first
+    /// Equal for the checkpoints of one series: the name with `#` for the numbers that have a meaning. Other numbers
+    /// (the time at which a run began) set series apart. Pairs like `epoch=3-step=400` and the counter `-v1` behind
+    /// them are one `#`, since a run may name now these, now those.
+    std::string series;
     bool is_alias = false;  ///< last.ckpt, best.pt: names another checkpoint
     bool is_shard = false;  ///< part of a checkpoint, never one by itself
 
+    /// The number on an axis, or nullptr.
+    const NameNumber* number_on(std::string_view name) const;
     std::optional<double> on_axis(std::string_view name) const;
 };
 
 /// Names of the conventions and what they look like; immutable, thread-safe after construction.
 class NameTable {
 public:
-    /// `pattern`: a regular expression (ECMAScript) of the user's own, tried first; its first group is the index on
-    /// `axis`. Throws Error (kUsage) if it is no regular expression or has no group.
+    /// `pattern`: a regular expression (ECMAScript) of the user's own, searched for in names in place of the table; its
+    /// first group is the index on `axis`. Throws Error (kUsage) if it is no regular expression or has no group.
     explicit NameTable(const std::string& pattern = {}, const std::string& axis = {});
     ~NameTable();
     NameTable(NameTable&&) noexcept;

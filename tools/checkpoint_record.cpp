@@ -32,10 +32,11 @@ Json record(const CheckpointEntry& entry, const CheckpointFacts& facts) {
     json["producer"] = facts.producer.empty() ? Json(nullptr) : Json(facts.producer);
     json["bytes"] = entry.bytes;
     json["mtime"] = entry.mtime_seconds;
-    json["aliases"] = entry.aliases;
+    json["aliases"] = Json::array();
+    for (const auto& alias : entry.aliases) json["aliases"].push_back(printable(alias));
     json["state"] = facts.state;
     Json axes = Json::object();
-    for (const auto& [axis, value] : entry.match.axes) axes[printable(axis)] = number(value);
+    for (const auto& known : entry.match.axes) axes[printable(known.axis)] = number(known.value);
     json["axes"] = axes;
     if (!facts.why.empty()) json["why"] = printable(facts.why);
     return json;

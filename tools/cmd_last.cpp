@@ -30,9 +30,9 @@ public:
             folder.stat();
             session.print(record_json(*newest, facts_by_name(session, *newest), 2));
         } else if (index_) {
-            session.print(index_text(index_of(*newest)));
+            session.print(index_text(index_of(folder, *newest)));
         } else if (next_) {
-            session.print(index_text(index_of(*newest) + 1));
+            session.print(index_text(index_of(folder, *newest) + 1));
         } else {
             session.print(newest->path);
         }
@@ -40,9 +40,10 @@ public:
     }
 
 private:
-    double index_of(const CheckpointEntry& entry) const {
-        const auto on_axis = folder_.axis.empty() ? entry.match.index : entry.match.on_axis(folder_.axis);
-        return on_axis.value_or(entry.mtime_seconds);
+    /// On the axis by which it is the newest.
+    double index_of(const RunFolder& folder, const CheckpointEntry& entry) const {
+        const std::string axis = folder_.axis.empty() ? folder.main_axis() : folder_.axis;
+        return entry.match.on_axis(axis).value_or(entry.mtime_seconds);
     }
     std::string dir_ = ".";
     bool index_ = false;

@@ -67,6 +67,18 @@ public:
     /// Path below this folder.
     std::string below(const std::string& full) const { return fs::path(full).lexically_relative(path_).string(); }
 
+    /// "CHECKPOINT: ALIAS ALIAS" for those that have aliases.
+    Names aliases() const {
+        Names result;
+        const RunFolder run = scan();
+        for (const auto& entry : run.checkpoints()) {
+            if (entry.aliases.empty()) continue;
+            result.push_back(entry.name + ":");
+            for (const auto& alias : entry.aliases) result.back() += " " + alias;
+        }
+        return result;
+    }
+
 private:
     fs::path path_;
 };
@@ -221,6 +233,55 @@ TEST_CASE("links to a checkpoint are its aliases") {
     CHECK(run.skipped().size() == 1);
 }
 
+TEST_CASE("a link is an alias by what it leads to, whatever its name") {
+    const Folder folder({"epoch=3.ckpt", "epoch=4.ckpt", "checkpoint-5/model.safetensors"});
+    folder.link("epoch=4.ckpt", "last.ckpt");
+    folder.link("./epoch=3.ckpt", "epoch=9.ckpt");
+    folder.link("../" + fs::path(folder.path()).filename().string() + "/epoch=3.ckpt", "chosen for the paper");
+    folder.link("checkpoint-5/", "latest");
+    const Names expected = {"checkpoint-5: latest", "epoch=3.ckpt: chosen for the paper epoch=9.ckpt",
+                            "epoch=4.ckpt: last.ckpt"};
+    CHECK(folder.aliases() == expected);
+    CHECK(folder.names() == Names{"checkpoint-5", "epoch=3.ckpt", "epoch=4.ckpt"});
+    CHECK(newest(folder, "epoch") == "epoch=4.ckpt");
+    CHECK(folder.scan().skipped().empty());
+}
+
+TEST_CASE("a link to a link leads to the checkpoint, a ring of links nowhere") {
+    const Folder folder({"checkpoint-5/model.safetensors"});
+    folder.link("checkpoint-5", "last_checkpoint");
+    folder.link("last_checkpoint", "latest");
+    folder.link("latest", "checkpoint");
+    CHECK(folder.aliases() == Names{"checkpoint-5: checkpoint last_checkpoint latest"});
+    const Folder ring({"epoch-1.pt"});
+    ring.link("epoch-3.pt", "epoch-2.pt");
+    ring.link("epoch-2.pt", "epoch-3.pt");
+    ring.link("latest", "latest");
+    ring.link("/", "checkpoint");
+    CHECK(ring.aliases().empty());
+    CHECK_THAT(why_skipped(ring.scan(), ring.path("latest")), Catch::Contains("not there"));
+    CHECK_FALSE(why_skipped(ring.scan(), ring.path("checkpoint")).empty());
+}
+
+TEST_CASE("a link that leads elsewhere is no alias of a namesake here") {
+    const Folder folder({"epoch-3.pt", "elsewhere/epoch-3.pt"});
+    folder.link("elsewhere/epoch-3.pt", "latest");
+    folder.link("elsewhere/epoch-3.pt", "epoch-2.pt");
+    folder.link("epoch-2.pt", "best.pt");
+    CHECK(folder.aliases() == Names{"epoch-2.pt: best.pt"});
+    CHECK(folder.names() == Names{"epoch-2.pt", "epoch-3.pt"});
+    CHECK_THAT(why_skipped(folder.scan(), folder.path("latest")), Catch::Contains("no checkpoint of this folder"));
+}
+
+TEST_CASE("a link to what is no checkpoint here counts by its own name") {
+    const Folder folder({"blob", "notes.txt"});
+    folder.link("blob", "epoch-1.pt");
+    folder.link("epoch-1.pt", "last.pt");
+    folder.link("notes.txt", "readme");
+    CHECK(folder.aliases() == Names{"epoch-1.pt: last.pt"});
+    CHECK(folder.names() == Names{"epoch-1.pt"});
+}
+
 TEST_CASE("a checkpoint may itself be a link to somewhere else") {
     const Folder store({"data", "kept/model.safetensors"});
     const Folder folder({"epoch-1.pt"});
@@ -249,6 +310,41 @@ TEST_CASE("axes are not mixed: the one that most have, epoch on a tie") {
     CHECK(newest(tie, "step", prior_to(200)) == "checkpoint_100");
 }
 
+TEST_CASE("the main axis is the one that most checkpoints have, a second axis counted, metrics not") {
+    const Folder folder(
+        {"epoch=0-step=100.ckpt", "epoch=1-step=200.ckpt", "epoch=2-step=300.ckpt", "step=400.ckpt", "step=500.ckpt"});
+    CHECK(folder.scan().main_axis() == "step");
+    CHECK(newest(folder) == "step=500.ckpt");
+    CHECK(newest(folder, "epoch") == "epoch=2-step=300.ckpt");
+    CHECK(folder.names() == Names{"epoch=0-step=100.ckpt", "epoch=1-step=200.ckpt", "epoch=2-step=300.ckpt",
+                                  "step=400.ckpt", "step=500.ckpt"});
+    CHECK(Folder({"step=1-loss=5.ckpt", "step=2-loss=4.ckpt"}).scan().main_axis() == "step");
+    CHECK(Folder({"epoch=0-step=100.ckpt", "epoch=1-step=200.ckpt"}).scan().main_axis() == "epoch");
+    CHECK(next({"epoch=0-step=100.ckpt", "epoch=1-step=200.ckpt", "step=50.ckpt"}) == "300 epoch=1-step=300.ckpt");
+}
+
+TEST_CASE("the newest is the last of the main series: most checkpoints, then furthest, then by name") {
+    const Folder folder({"epoch-1.pt", "epoch-2.pt", "epoch-3.pt", "pretrained-epoch=90.ckpt"});
+    CHECK(newest(folder) == "epoch-3.pt");
+    CHECK(newest(folder, "epoch", up_to(90)) == "epoch-3.pt");
+    CHECK(at(folder, "", 90) == "pretrained-epoch=90.ckpt");
+    CHECK(folder.names() == Names{"pretrained-epoch=90.ckpt", "epoch-1.pt", "epoch-2.pt", "epoch-3.pt"});
+    const Folder further({"a-1.pt", "a-9.pt", "b-1.pt", "b-5.pt"});
+    CHECK(newest(further) == "a-9.pt");
+    CHECK(at(further, "", 1) == "a-1.pt");
+    CHECK(newest(Folder({"a-1.pt", "b-1.pt"})) == "b-1.pt");
+}
+
+TEST_CASE("runs of one folder are series of their own, told apart by what is no index") {
+    const std::string first = "er_seq-cifar10_200_5_20240101-120000_";
+    const std::string second = "er_seq-cifar10_200_5_20240202-120000_";
+    const Folder folder({first + "0.pt", first + "7.pt", second + "0.pt", second + "1.pt", second + "2.pt",
+                         second + "last.pt", "last.pt"});
+    CHECK(folder.names() == Names{first + "0.pt", first + "7.pt", second + "0.pt", second + "1.pt", second + "2.pt",
+                                  second + "last.pt", "last.pt"});
+    CHECK(newest(folder) == second + "2.pt");
+}
+
 TEST_CASE("a name with two axes competes on both, and on its metrics") {
     const Folder folder({"epoch=3-step=400-val_loss=0.50.ckpt", "epoch=10-step=100-val_loss=0.75.ckpt",
                          "epoch=4-step=50-val_loss=-0.25.ckpt"});
@@ -272,6 +368,13 @@ TEST_CASE("modification time orders only when asked") {
     CHECK(newest(folder) == "epoch-3.pt");
     CHECK(newest(folder, "time") == "epoch-1.pt");
     CHECK(newest(folder, "time", prior_to(0)) == "-");
+}
+
+TEST_CASE("checkpoints are listed by series, then numerically") {
+    const Folder folder({"encoder-1.pt", "head-1.pt", "encoder-2.pt", "head-2.pt", "encoder-10.pt", "head-10.pt"});
+    CHECK(folder.names() ==
+          Names{"encoder-1.pt", "encoder-2.pt", "encoder-10.pt", "head-1.pt", "head-2.pt", "head-10.pt"});
+    CHECK(newest(folder) == folder.names().back());
 }
 
 TEST_CASE("several series of one axis stand in one folder") {
@@ -348,11 +451,19 @@ TEST_CASE("a folder is a checkpoint when a file in it is one by its name") {
                          "checkpoint-3/notes.txt", "checkpoint-5/__0_0.distcp", "checkpoint-6/.metadata",
                          "global_step7/mp_rank_00_model_states.pt", "iter_0000008/mp_rank_00/x.pt"});
     folder.folder("checkpoint-4");
-    CHECK(folder.names() == Names{"checkpoint-1", "checkpoint-2", "checkpoint-5", "checkpoint-6", "global_step7"});
+    CHECK(folder.names() == Names{"global_step7", "checkpoint-1", "checkpoint-2", "checkpoint-5", "checkpoint-6"});
     const RunFolder run = folder.scan();
     CHECK_FALSE(why_skipped(run, folder.path("checkpoint-3")).empty());
     CHECK_FALSE(why_skipped(run, folder.path("checkpoint-4")).empty());
     for (const auto& entry : run.checkpoints()) CHECK(entry.is_folder);
+}
+
+TEST_CASE("a folder of sidecars is no checkpoint") {
+    const Folder folder({"checkpoint-5/optimizer.pt", "checkpoint-5/rng_state.pth", "checkpoint-6/scheduler.pt",
+                         "checkpoint-6/training_args.bin", "checkpoint-7/optimizer-3.pt",
+                         "checkpoint-8/epoch-3.pt.tmp"});
+    CHECK(folder.names().empty());
+    CHECK(folder.scan().skipped().size() == 4);
 }
 
 TEST_CASE("subfolders are looked into only when asked") {
@@ -453,6 +564,66 @@ TEST_CASE("the next save goes on by the usual step, in the same naming") {
     CHECK(next({"README", "model.pt"}) == "-");
 }
 
+TEST_CASE("the next save leaves digits of the extension alone") {
+    CHECK(next({"checkpoint=2.jld2"}) == "3 checkpoint=3.jld2");
+    CHECK(next({"model_5.h5"}) == "6 model_6.h5");
+    CHECK(next({"checkpoint=1.jld2", "checkpoint=2.jld2"}) == "3 checkpoint=3.jld2");
+}
+
+TEST_CASE("the next save has the next index, by its own convention") {
+    const NameTable table;
+    for (const char* name : {"checkpoint_23_22750.pt",
+                             "checkpoint_3_3.pt",
+                             "checkpoint_000002041_1064960.pth",
+                             "ep0-ba100-rank0.pt",
+                             "ep2-ba2-rank0",
+                             "ppo_10000_steps.zip",
+                             "03-0.12.weights.h5",
+                             "03-3.5.h5",
+                             "checkpoint_epoch_2_loss_2.bson",
+                             "best_acc_epoch_9.pth",
+                             "12epoch.pth",
+                             "epoch=3-step=400.ckpt",
+                             "epoch=3-step=3.ckpt",
+                             "epoch=1-v1.ckpt",
+                             "epoch=5-val_loss=0.5.ckpt",
+                             "lora-000010.safetensors",
+                             "x_20240101-120000_1a2b3c4d_4.pt",
+                             "epoch=-1.ckpt",
+                             "3-epoch=3-3.ckpt",
+                             "epoch=09.ckpt",
+                             "epoch=99-step=099.ckpt"}) {
+        INFO(name);
+        const auto now = table.classify(name, EntryKind::kFile);
+        REQUIRE(now);
+        const Folder folder(Names{name});
+        const auto following = folder.scan().next();
+        REQUIRE(following);
+        INFO(following->second);
+        CHECK(following->first == *now->index + 1);
+        const auto then = table.classify(folder.below(following->second), EntryKind::kFile);
+        REQUIRE(then);
+        CHECK(then->scheme == now->scheme);
+        CHECK(then->index == *now->index + 1);
+        CHECK(then->series == now->series);
+        for (std::size_t i = 1; i < now->axes.size(); ++i) CHECK(then->axes[i].value == now->axes[i].value);
+    }
+    const Folder own(Names{"snap-7-of-7.dat"});
+    const auto following = own.scan(with_pattern("^snap-([0-9]+)-of", "step")).next();
+    REQUIRE(following);
+    CHECK(own.below(following->second) == "snap-8-of-7.dat");
+}
+
+TEST_CASE("the next save goes on by the step that occurs most") {
+    CHECK(next({"epoch-10.pt", "epoch-20.pt", "epoch-30.pt", "epoch-40.pt", "epoch-60.pt"}) == "70 epoch-70.pt");
+    CHECK(next({"epoch-1.pt", "epoch-5.pt", "epoch-10.pt"}) == "15 epoch-15.pt");
+    CHECK(next({"G_0.pth", "D_0.pth", "G_100.pth", "D_100.pth"}) == "200 G_200.pth");
+    CHECK(next({"epoch=3-step=10.ckpt", "epoch=3-step=20.ckpt"}) == "4 epoch=4-step=20.ckpt");
+    CHECK(next({"checkpoint_0.1", "checkpoint_0.2", "checkpoint_0.3", "checkpoint_0.4", "checkpoint_0.9"}) ==
+          "1 checkpoint_1");
+    CHECK(next({"epoch-1.pt", "epoch-2.pt", "epoch-3.pt", "pretrained-epoch=90.ckpt"}) == "4 epoch-4.pt");
+}
+
 TEST_CASE("numbered runs take the first free slot") {
     CHECK(next({"pyhopper_run_00000.ckpt"}) == "1 pyhopper_run_00001.ckpt");
     CHECK(next({"pyhopper_run_00000.ckpt", "pyhopper_run_00001.ckpt", "pyhopper_run_00003.ckpt"}) ==
@@ -499,73 +670,4 @@ TEST_CASE("paths keep the folder as it was given") {
     const RunFolder run = RunFolder::scan(folder.path() + "/", known(), Context{});
     REQUIRE(run.checkpoints().size() == 1);
     CHECK(run.checkpoints()[0].path == folder.path("epoch-1.pt"));
-}
-
-TEST_CASE("indices are written as people write them") {
-    CHECK(index_text(0) == "0");
-    CHECK(index_text(42) == "42");
-    CHECK(index_text(-3) == "-3");
-    CHECK(index_text(0.25) == "0.25");
-    CHECK(index_text(9007199254740991) == "9007199254740991");
-}
-
-TEST_CASE("names of one series differ in their numbers only") {
-    const NameTable table;
-    const auto series = [&](const char* name) { return table.classify(name, EntryKind::kFile)->series; };
-    CHECK(series("epoch-9.pt") == series("epoch-10.pt"));
-    CHECK(series("checkpoint_2_900.pt") == series("checkpoint_10_1000.pt"));
-    CHECK_FALSE(series("encoder-1.pt") == series("head-1.pt"));
-    CHECK_FALSE(series("epoch-9.pt") == series("epoch-9.pth"));
-}
-
-TEST_CASE("the first conventions that fit say what the numbers mean") {
-    struct Sample {
-        const char* name;
-        EntryKind kind;
-        const char* scheme;
-        const char* axis;
-        double index;
-        int base;
-    };
-    constexpr auto kF = EntryKind::kFile;
-    constexpr auto kD = EntryKind::kFolder;
-    const NameTable table;
-    for (const Sample& sample : {
-             Sample{"iter_0001000", kD, "megatron-iter", "iter", 1000, 0},
-             {"step-12", kD, "torchtitan-step", "step", 12, 0},
-             {"step1000", kD, "olmo-step", "step", 1000, 0},
-             {"epoch_3", kD, "torchtune", "epoch", 3, 0},
-             {"step_3", kD, "torchtune", "step", 3, 0},
-             {"checkpoint_7", kF, "flax-or-accelerate", "step", 7, 0},
-             {"checkpoint_2_500.pt", kF, "fairseq-update", "epoch", 2, 1},
-             {"checkpoint12.pt", kF, "fairseq-epoch", "epoch", 12, 1},
-             {"ppo_10000_steps.zip", kF, "sb3", "timesteps", 10000, 0},
-             {"lora-step00000500.safetensors", kF, "kohya-step", "step", 500, 0},
-             {"weights.03-0.12.h5", kF, "keras-epoch-metric", "epoch", 3, 1},
-             {"model-checkpoint=7.bson", kF, "flux-kv", "epoch", 7, 0},
-             {"checkpoint_epoch_2_loss_0.5.bson", kF, "fluxtraining", "epoch", 2, 0},
-             {"iter_40000.pth", kF, "mmengine", "iter", 40000, 1},
-             {"epoch_12.pth", kF, "mmengine", "epoch", 12, 1},
-             {"best_acc_epoch_9.pth", kF, "mmengine-best", "epoch", 9, 1},
-             {"12epoch.pth", kF, "espnet", "epoch", 12, 0},
-             {"epoch12.pt", kF, "yolo", "epoch", 12, 0},
-             {"G_23000.pth", kF, "gan-pair", "step", 23000, 0},
-             {"weights_17.h5", kF, "generic-last-int", "int", 17, 0},
-         }) {
-        INFO(sample.name);
-        const auto match = table.classify(sample.name, sample.kind);
-        REQUIRE(match);
-        CHECK(match->scheme == sample.scheme);
-        CHECK(match->axis == sample.axis);
-        CHECK(match->index == sample.index);
-        CHECK(match->base == sample.base);
-        CHECK(match->on_axis(sample.axis) == sample.index);
-        CHECK_FALSE(match->is_shard);
-        CHECK_FALSE(match->is_alias);
-    }
-    CHECK(table.classify("model-2024-05-01T12:30:00.jld2", kF)->scheme == "timestamp");
-    CHECK(table.classify("valid.acc.ave_10best.pth", kF)->scheme == "espnet-ave");
-    CHECK(table.classify("model_final.pth", kF)->is_alias);
-    CHECK(table.classify("checkpoint_best.pt", kF)->is_alias);
-    CHECK_FALSE(table.classify("checkpoint-500", kD)->scheme == "generic-last-int");
 }

@@ -66,6 +66,10 @@ TEST_CASE("a name may carry two axes") {
     const auto match = NameTable().classify("epoch=3-step=400.ckpt", kF);
     CHECK(match->axis == "epoch");
     CHECK(match->on_axis("step") == 400.0);
+    REQUIRE(match->number_on("step") != nullptr);
+    CHECK(match->number_on("step")->begin == 13);
+    CHECK(match->number_on("step")->length == 3);
+    CHECK(match->number_on("loss") == nullptr);
     CHECK_FALSE(NameTable().classify("last.ckpt", kF)->index);
 }
 
@@ -79,10 +83,85 @@ TEST_CASE("a pattern of one's own has the index as its first group") {
 }
 
 TEST_CASE("leftovers, sidecars and pointers are no checkpoints") {
-    for (const char* name : {"x.tmp", "tmp_x", "epoch-3.pt.part", "events.out.tfevents.1", "optimizer.pt",
-                             "model.safetensors.index.json", "latest", ".metadata"}) {
+    for (const char* name :
+         {"x.tmp", "tmp_x", "epoch-3.pt.part", "events.out.tfevents.1", "optimizer.pt", "optimizer-3.pt",
+          "scheduler3.pt", "scaler_0.pt", "optimizer", "model.safetensors.index.json", "latest", ".metadata"}) {
         INFO(name);
         CHECK(NameTable::why_not(name));
     }
     CHECK_FALSE(NameTable::why_not("epoch-40.pt"));
+}
+
+TEST_CASE("indices are written as people write them") {
+    CHECK(index_text(0) == "0");
+    CHECK(index_text(42) == "42");
+    CHECK(index_text(-3) == "-3");
+    CHECK(index_text(0.25) == "0.25");
+    CHECK(index_text(9007199254740991) == "9007199254740991");
+}
+
+TEST_CASE("names of one series differ in their numbers only") {
+    const NameTable table;
+    const auto series = [&](const char* name) { return table.classify(name, EntryKind::kFile)->series; };
+    CHECK(series("epoch-9.pt") == series("epoch-10.pt"));
+    CHECK(series("checkpoint_2_900.pt") == series("checkpoint_10_1000.pt"));
+    CHECK_FALSE(series("encoder-1.pt") == series("head-1.pt"));
+    CHECK_FALSE(series("epoch-9.pt") == series("epoch-9.pth"));
+    CHECK(series("checkpoint_0.25") == series("checkpoint_2"));
+    CHECK(series("epoch=3-step=400-val_loss=-0.25.ckpt") == "#.ckpt");
+    CHECK(series("epoch=3-v1.ckpt") == "#.ckpt");
+    CHECK(series("mnist-epoch=02-val_loss=0.32-v2.ckpt") == series("mnist-step=400.ckpt"));
+    CHECK(series("net=resnet-epoch=2-best.ckpt") == "net=resnet-#-best.ckpt");
+    CHECK_FALSE(series("run2_model_5.pt") == series("run3_model_5.pt"));
+    CHECK(series("model-2024-05-01T12:30:00.jld2") == series("model-2025-05-01T12:30:00.jld2"));
+}
+
+TEST_CASE("the first conventions that fit say what the numbers mean") {
+    struct Meaning {
+        const char* name;
+        EntryKind kind;
+        const char* scheme;
+        const char* axis;
+        double index;
+        int base;
+    };
+    const NameTable table;
+    for (const Meaning& sample : {
+             Meaning{"iter_0001000", kD, "megatron-iter", "iter", 1000, 0},
+             {"step-12", kD, "torchtitan-step", "step", 12, 0},
+             {"step1000", kD, "olmo-step", "step", 1000, 0},
+             {"epoch_3", kD, "torchtune", "epoch", 3, 0},
+             {"step_3", kD, "torchtune", "step", 3, 0},
+             {"checkpoint_7", kF, "flax-or-accelerate", "step", 7, 0},
+             {"checkpoint_2_500.pt", kF, "fairseq-update", "epoch", 2, 1},
+             {"checkpoint12.pt", kF, "fairseq-epoch", "epoch", 12, 1},
+             {"ppo_10000_steps.zip", kF, "sb3", "timesteps", 10000, 0},
+             {"lora-step00000500.safetensors", kF, "kohya-step", "step", 500, 0},
+             {"weights.03-0.12.h5", kF, "keras-epoch-metric", "epoch", 3, 1},
+             {"model-checkpoint=7.bson", kF, "flux-kv", "epoch", 7, 0},
+             {"checkpoint_epoch_2_loss_0.5.bson", kF, "fluxtraining", "epoch", 2, 0},
+             {"iter_40000.pth", kF, "mmengine", "iter", 40000, 1},
+             {"epoch_12.pth", kF, "mmengine", "epoch", 12, 1},
+             {"best_acc_epoch_9.pth", kF, "mmengine-best", "epoch", 9, 1},
+             {"12epoch.pth", kF, "espnet", "epoch", 12, 0},
+             {"epoch12.pt", kF, "yolo", "epoch", 12, 0},
+             {"G_23000.pth", kF, "gan-pair", "step", 23000, 0},
+             {"weights_17.h5", kF, "generic-last-int", "int", 17, 0},
+         }) {
+        INFO(sample.name);
+        const auto match = table.classify(sample.name, sample.kind);
+        REQUIRE(match);
+        CHECK(match->scheme == sample.scheme);
+        CHECK(match->axis == sample.axis);
+        CHECK(match->index == sample.index);
+        CHECK(match->base == sample.base);
+        CHECK(match->on_axis(sample.axis) == sample.index);
+        CHECK_FALSE(match->is_shard);
+        CHECK_FALSE(match->is_alias);
+    }
+    CHECK(table.classify("model-2024-05-01T12:30:00.jld2", kF)->scheme == "timestamp");
+    CHECK(table.classify("valid.acc.ave_10best.pth", kF)->scheme == "espnet-ave");
+    CHECK(table.classify("model_final.pth", kF)->is_alias);
+    CHECK(table.classify("checkpoint_best.pt", kF)->is_alias);
+    CHECK_FALSE(table.classify("checkpoint-500", kD)->scheme == "generic-last-int");
 }

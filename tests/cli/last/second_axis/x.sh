@@ -1,0 +1,1 @@
+mkdir run && touch run/epoch=0-step=100.ckpt run/epoch=1-step=200.ckpt run/step=300.ckpt && ckpt last run && ckpt last run --index && rm run/step=300.ckpt && touch run/step=50.ckpt && ckpt last run --index
