@@ -20,7 +20,8 @@ Role parse_role(std::string_view name);
 /// Roles of the parts of a document. Parts are the top-level entries, or the whole where the root is a bare state dict.
 struct Roles {
     std::string
-        system;  ///< who saves like this: "Lightning", "Mammoth", "plain state dict", ...; empty if no convention fits
+        system;  ///< who saves like this: "Lightning", "Mammoth", "plain state dict", ...; empty if no convention fits.
+                 ///< Never "Fabric": the keys of its files are those that its user gave, so nothing tells them apart
     std::vector<std::pair<std::string, Role>> parts;  ///< escaped path of a part and its role, in document order
     bool whole_is_model = false;
 
