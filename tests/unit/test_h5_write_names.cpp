@@ -8,6 +8,42 @@ using namespace ckpt;
 using namespace ckpt::h5;
 using namespace ckpt::h5_tests;
 
+namespace {
+
+/// The message with which a writer refuses; empty if it does not.
+std::string refusal(Writer& writer, Writer::ObjectId root) {
+    try {
+        writer.plan(root);
+    } catch (const Error& error) {
+        CHECK(error.code() == ErrorCode::kRefused);
+        return error.message();
+    }
+    return {};
+}
+
+std::string refusal_of_link(const std::string& name) {
+    Writer writer;
+    const auto root = writer.add_group();
+    writer.link(root, name, writer.add_dataset(number(1)));
+    return refusal(writer, root);
+}
+
+std::string refusal_of_attribute(const std::string& name, WriteData data) {
+    Writer writer;
+    const auto root = writer.add_group();
+    writer.attribute(root, name, std::move(data));
+    return refusal(writer, root);
+}
+
+std::string refusal_of_soft_link(const std::string& target) {
+    Writer writer;
+    const auto root = writer.add_group();
+    writer.soft_link(root, "soft", target);
+    return refusal(writer, root);
+}
+
+}  // namespace
+
 TEST_CASE("h5write: groups of any number of links keep them in the order in which they were added") {
     const Scratch scratch;
     const auto count = GENERATE(0, 1, 2, 7, 8, 9, 10, 100, 5000, 66000);
@@ -269,4 +305,93 @@ TEST_CASE("h5write: groups thousands deep") {
     INFO(listing.text.substr(0, 300));
     CHECK(listing.exit_code == 0);
     CHECK(squeezed(listing.text) == "d Group ");
+}
+
+TEST_CASE("h5write: names beyond 64 KiB, of links") {
+    const Scratch scratch;
+    const auto size = GENERATE(65535U, 65536U, 70000U, 200000U);
+    CAPTURE(size);
+    Writer writer;
+    const auto root = writer.add_group();
+    const std::string name(size, 'n');
+    writer.link(root, name, writer.add_dataset(number(17)));
+    writer.link(root, "short", writer.add_dataset(number(18)));
+    writer.soft_link(root, name + "s", "short");
+    const std::string path = save(scratch, writer, root);
+    const auto file = open(path);
+    const auto links = file->object(file->root_address())->links();
+    CHECK(links.errors.empty());
+    REQUIRE(links.links.size() == 3);
+    CHECK((links.links[0].name == name));
+    CHECK((links.links[2].name == name + "s"));
+    CHECK(links.links[2].kind == Link::Kind::kSoft);
+    if (!has_tools()) return;
+    const std::string text = dump("", path);
+    CHECK(holds(text, "\"" + name + "\""));
+    CHECK(holds(text, "DATA { 17 }"));
+    CHECK(holds(dump("-d /short", path), "DATA { 18 }"));
+}
+
+TEST_CASE("h5write: what HDF5's fields cannot hold is refused with the name's beginning and the numbers") {
+    const std::string longest(65534, 'a');
+    CHECK(refusal_of_attribute(longest, number(1)).empty());
+    const std::string message = refusal_of_attribute(longest + "b", number(1));
+    CHECK(message ==
+          "the name of the attribute '" + std::string(40, 'a') + "...' has 65535 bytes, HDF5 holds at most 65534");
+    CHECK(holds(refusal_of_attribute(std::string(39, 'a') + "é" + longest, number(1)),
+                "'" + std::string(39, 'a') + "...'"));
+    CHECK(holds(refusal_of_attribute(std::string("a\0b", 3), number(1)), "NUL"));
+    CHECK(
+        refusal_of_attribute("rank", {integer_type(1, true), simple_space(std::vector<std::uint64_t>(32, 1)), "1", {}})
+            .empty());
+    CHECK(holds(
+        refusal_of_attribute("rank", {integer_type(1, true), simple_space(std::vector<std::uint64_t>(33, 1)), "1", {}}),
+        "'rank' has 33 dimensions, HDF5 holds at most 32"));
+    for (const std::string& name :
+         {std::string(), std::string("."), std::string("a/b"), std::string("/"), std::string("a\0b", 3)}) {
+        CAPTURE(name);
+        CHECK(holds(refusal_of_link(name), "cannot be the name of a link"));
+    }
+    CHECK(refusal_of_link("..").empty());
+    // A soft link to nothing is no hard link to the first object.
+    CHECK(holds(refusal_of_soft_link(""), "'soft' leads to no path"));
+    CHECK(holds(refusal_of_soft_link(std::string("a\0b", 3)), "NUL"));
+    CHECK(refusal_of_soft_link(std::string(65535, 'a')).empty());
+    CHECK(holds(refusal_of_soft_link(std::string(65536, 'a')), "'soft' has 65536 bytes, HDF5 holds at most 65535"));
+}
+
+TEST_CASE("h5write: the most attributes that an object can have") {
+    const Scratch scratch;
+    const auto count = GENERATE(65535, 65536);
+    Writer writer;
+    const auto root = writer.add_group();
+    const auto data = writer.add_dataset(number(1));
+    writer.link(root, "owner", data);
+    for (int i = 0; i < count; ++i) writer.attribute(data, std::to_string(i), number(i));
+    if (count > 65535) {
+        CHECK(refusal(writer, root) == "the object 'owner' has 65536 attributes, HDF5 holds at most 65535");
+        return;
+    }
+    const std::string path = save(scratch, writer, root);
+    const auto list = object(*open(path), "owner")->attributes();
+    CHECK(list.errors.empty());
+    REQUIRE(list.attributes.size() == 65535);
+    CHECK(list.attributes[65534].name == "65534");
+    if (has_tools()) CHECK(holds(dump("-a /owner/65534", path), "DATA { 65534 }"));
+}
+
+TEST_CASE("h5write: soft links of every length") {
+    const Scratch scratch;
+    Writer writer;
+    const auto root = writer.add_group();
+    const std::vector<std::size_t> sizes = {1, 255, 256, 5000, 32767, 32768, 65535};
+    for (const std::size_t size : sizes) writer.soft_link(root, std::to_string(size), std::string(size, 't'));
+    const std::string path = save(scratch, writer, root);
+    const auto file = open(path);
+    const auto links = file->object(file->root_address())->links();
+    REQUIRE(links.links.size() == sizes.size());
+    for (std::size_t i = 0; i < sizes.size(); ++i) CHECK((links.links[i].target == std::string(sizes[i], 't')));
+    if (!has_tools()) return;
+    const std::string text = dump("", path);
+    for (const std::size_t size : sizes) CHECK(holds(text, "LINKTARGET \"" + std::string(size, 't') + "\""));
 }

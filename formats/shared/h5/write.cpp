@@ -20,6 +20,13 @@ constexpr std::uint64_t kMinEncodedBytes = 4096;  // below, a chunk's overhead o
 constexpr std::size_t kMaxCompactLinks = 8;
 constexpr std::size_t kMaxCompactAttributes = 8;
 constexpr std::size_t kMaxMessageBytes = 65000;
+// What fields of 16 and 32 bits can say; libhdf5 has the same limits.
+constexpr std::size_t kMaxAttributeNameBytes = 65534;  // a NUL follows
+constexpr std::size_t kMaxAttributes = 65535;
+constexpr std::size_t kMaxLinkNameBytes = 0xffffffff;
+constexpr std::size_t kMaxSoftTargetBytes = 65535;
+constexpr std::size_t kMaxTextBytes = 0xffffffff;
+constexpr std::size_t kMaxRank = 32;
 
 enum MessageType : unsigned {
     kDataspaceMessage = 0x01,
@@ -53,6 +60,45 @@ std::string space_message(const WriteSpace& space) {
     put(message, 1, static_cast<std::uint64_t>(space.kind));
     for (const std::uint64_t dim : space.dims) put(message, 8, dim);
     return message;
+}
+
+/// The beginning of a name, for messages.
+std::string shortened(std::string_view name) {
+    std::size_t shown_bytes = 40;
+    if (name.size() <= shown_bytes) return std::string(name);
+    while (shown_bytes > 0 && (static_cast<unsigned char>(name[shown_bytes]) & 0xc0) == 0x80) --shown_bytes;
+    return std::string(name.substr(0, shown_bytes)) + "...";
+}
+
+void check_size(std::string_view what, std::string_view name, std::size_t size, std::size_t most,
+                std::string_view unit = "bytes") {
+    if (size <= most) return;
+    throw_error(ErrorCode::kRefused, "{} '{}' has {} {}, HDF5 holds at most {}", what, shortened(name), size, unit,
+                most);
+}
+
+void check_link_name(std::string_view name) {
+    check_size("the name of the link", name, name.size(), kMaxLinkNameBytes);
+    if (name.empty() || name == "." || name.find_first_of(std::string_view("/\0", 2)) != std::string_view::npos)
+        throw_error(ErrorCode::kRefused, "'{}' cannot be the name of a link in HDF5", shortened(name));
+}
+
+void check_soft_target(std::string_view name, std::string_view target) {
+    check_size("the target of the soft link", name, target.size(), kMaxSoftTargetBytes);
+    if (target.empty()) throw_error(ErrorCode::kRefused, "the soft link '{}' leads to no path", shortened(name));
+    if (target.find('\0') != std::string_view::npos)
+        throw_error(ErrorCode::kRefused, "the target of the soft link '{}' holds NUL", shortened(name));
+}
+
+void check_attribute_name(std::string_view name) {
+    check_size("the name of the attribute", name, name.size(), kMaxAttributeNameBytes);
+    if (name.find('\0') != std::string_view::npos)
+        throw_error(ErrorCode::kRefused, "the name of the attribute '{}' holds NUL", shortened(name));
+}
+
+void check_data(std::string_view what, std::string_view name, const WriteData& data) {
+    check_size(what, name, data.space.dims.size(), kMaxRank, "dimensions");
+    for (const std::string& text : data.texts) check_size("a text of", name, text.size(), kMaxTextBytes);
 }
 
 struct Message {
@@ -153,6 +199,7 @@ public:
     explicit FileLayout(std::vector<Writer::Object> objects) : objects_(std::move(objects)) {}
 
     WritePlan run(Writer::ObjectId root) {
+        check(root);
         ++objects_[root].hard_links;
         std::string metadata = store_texts();
         places_.resize(objects_.size());
@@ -175,6 +222,30 @@ private:
         std::uint64_t tree = 0;             ///< where the chunk index begins
         std::unique_ptr<ChunkPlan> chunks;  ///< of encoded data
     };
+
+    /// Refuses what HDF5's fields cannot say.
+    void check(Writer::ObjectId root) const {
+        std::vector<std::string_view> names(objects_.size());  // by the first link, for messages
+        names[root] = "/";
+        for (const Writer::Object& object : objects_) {
+            for (const Writer::Link& link : object.links) {
+                check_link_name(link.name);
+                if (link.soft_target) {
+                    check_soft_target(link.name, *link.soft_target);
+                } else if (names[link.target].empty()) {
+                    names[link.target] = link.name;
+                }
+            }
+        }
+        for (std::size_t i = 0; i < objects_.size(); ++i) {
+            check_data("the dataset", names[i], objects_[i].data);
+            check_size("the object", names[i], objects_[i].attributes.size(), kMaxAttributes, "attributes");
+            for (const Writer::Attribute& attribute : objects_[i].attributes) {
+                check_attribute_name(attribute.name);
+                check_data("the attribute", attribute.name, attribute.data);
+            }
+        }
+    }
 
     /// Texts move to the heap; from here on all data are bytes.
     std::string store_texts() {
@@ -247,8 +318,8 @@ private:
     }
 
     std::string link_body(const Writer::Link& link, std::size_t order) const {
-        const bool is_soft = !link.soft_target.empty();
-        const unsigned width_code = link.name.size() < 256 ? 0 : 1;
+        const bool is_soft = link.soft_target.has_value();
+        const unsigned width_code = link.name.size() < 1U << 8 ? 0 : link.name.size() < 1U << 16 ? 1 : 2;
         std::string body;
         put(body, 1, 1);
         put(body, 1, width_code | 4U | 16U | (is_soft ? 8U : 0U));
@@ -258,8 +329,8 @@ private:
         put(body, 1U << width_code, link.name.size());
         body += link.name;
         if (is_soft) {
-            put(body, 2, link.soft_target.size());
-            body += link.soft_target;
+            put(body, 2, link.soft_target->size());
+            body += *link.soft_target;
         } else {
             put(body, 8, places_[link.target].header);
         }
@@ -492,7 +563,7 @@ Writer::ObjectId Writer::add_dataset(WriteType type, WriteSpace space, BlobPtr b
 }
 
 void Writer::link(ObjectId group, std::string name, ObjectId target) {
-    objects_[group].links.push_back({std::move(name), "", target});
+    objects_[group].links.push_back({std::move(name), std::nullopt, target});
     ++objects_[target].hard_links;
 }
 

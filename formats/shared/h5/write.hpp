@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -76,14 +77,18 @@ public:
     ObjectId add_dataset(WriteType type, WriteSpace space, BlobPtr blob, Codec codec = Codec::kNone);
 
     /// A hard link. Cycles and any number of links to one object are legal. The name may not be empty or "." or hold
-    /// '/' or NUL, and must be unique within its group.
+    /// '/' or NUL, has up to 2^32 - 1 bytes, and must be unique within its group.
     void link(ObjectId group, std::string name, ObjectId target);
+    /// `target_path` has 1 to 65535 bytes without NUL and need not lead anywhere.
     void soft_link(ObjectId group, std::string name, std::string target_path);
-    /// The name must be unique within its object and may not hold NUL.
+    /// The name must be unique within its object and may not hold NUL; it has up to 65534 bytes. Up to 65535 attributes
+    /// per object.
     void attribute(ObjectId object, std::string name, WriteData data);
 
     /// The file whose root group is `root`: superblock, metadata, then data. Every offset is known before a byte is
     /// written, but for encoded chunks, whose addresses are filled in at last. The writer is used up.
+    /// Throws Error (kRefused) with the beginning of the name and the numbers for what HDF5 cannot hold: names, soft
+    /// targets and counts beyond the limits above, more than 32 dimensions, texts of 4 GiB.
     WritePlan plan(ObjectId root);
 
 private:
@@ -94,7 +99,7 @@ private:
     };
     struct Link {
         std::string name;
-        std::string soft_target;  ///< empty for hard links
+        std::optional<std::string> soft_target;  ///< of soft links only
         ObjectId target = 0;
     };
     struct Object {

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "libckpt/error.hpp"
+
 namespace ckpt::h5 {
 namespace {
 
@@ -211,6 +213,10 @@ HeapIds write_heap(MetadataArea& area, const std::vector<std::string>& objects, 
         result.ids.push_back(std::move(id));
     }
     const std::uint64_t used = first + content.managed.size();
+    if (used > std::uint64_t{1} << (8 * offset_width)) {
+        throw_error(ErrorCode::kRefused, "{} links or attributes of one object come to {} bytes, HDF5 holds at most {}",
+                    objects.size(), used, std::uint64_t{1} << (8 * offset_width));
+    }
     const std::uint64_t block_bytes = std::max<std::uint64_t>(std::bit_ceil(used), 512);
     const std::uint64_t huge_tree =
         content.huge_records.empty() ? kUndefinedAddress : write_btree2(area, kHugeObjectRecords, content.huge_records);
