@@ -150,10 +150,15 @@ private:
             keys_.set(*entries, items[i], items[i + 1]);
         }
     }
-    void check_hashable(const Value& key) const {
-        if ((key.is(Kind::kList) || key.is(Kind::kDict) || (key.is(Kind::kSet) && key.type().empty())) &&
-            key.type().empty()) {
-            damaged(fmt::format("a {} as a key", kind_name(key.kind())));
+    void check_hashable(const Value& key) {
+        if (keys_.is_hashable(key)) return;
+        const bool holds_it = key.is(Kind::kTuple) || (key.is(Kind::kSet) && !key.type().empty());
+        damaged(fmt::format("a {}{} as a key", kind_name(key.kind()), holds_it ? " of what cannot be hashed" : ""));
+    }
+    void add_items(SequenceNode& set, const std::vector<Value>& items) {
+        for (const auto& item : items) {
+            check_hashable(item);
+            keys_.add(set.items, item);
         }
     }
     /// The node if it is an object that may turn out to hold items: not a class or function itself.
@@ -270,10 +275,7 @@ private:
             (args.empty() || args[0].is(Kind::kList))) {
             const Value set = pool_.set();
             if (name == "builtins.frozenset") set.node()->type = name;
-            if (!args.empty()) {
-                for (const auto& item : args[0].sequence().items) check_hashable(item);
-                set.sequence().items = args[0].sequence().items;
-            }
+            if (!args.empty()) add_items(set.sequence(), args[0].sequence().items);
             return set;
         }
         return std::nullopt;
@@ -508,10 +510,9 @@ void Machine::step(unsigned char opcode) {
         }
         case 0x91: {
             const auto items = pop_mark();
-            for (const auto& item : items) check_hashable(item);
             const Value set = pool_.set();
             set.node()->type = "builtins.frozenset";
-            set.sequence().items = items;
+            add_items(set.sequence(), items);
             return push(set);
         }
         case 'a': {
@@ -534,11 +535,8 @@ void Machine::step(unsigned char opcode) {
         case 0x90: {
             const auto items = pop_mark();
             if (!top().is(Kind::kSet)) damaged(fmt::format("items added to a {}", kind_name(top().kind())));
-            for (const auto& item : items) {
-                check_hashable(item);
-                top().sequence().items.push_back(item);
-            }
-            return;
+            if (!top().type().empty()) damaged("items added to a frozenset");
+            return add_items(top().sequence(), items);
         }
         // The memo.
         case 'q':
