@@ -72,8 +72,66 @@ TEST_CASE("pickle: Python's literals") {
     CHECK(parse_python_float("5e-324") == std::numeric_limits<double>::denorm_min());
     CHECK(parse_python_float("2.2250738585072011e-308") == 2.2250738585072011e-308);
     CHECK(parse_python_float("1.7976931348623157e+308") == std::numeric_limits<double>::max());
-    for (const std::string text : {"", "-", "x", "1.5x", "1,5", " 1", "0x10", "1e", "."}) {
+    for (const std::string text : {"", "-", "x", "1.5x", "1,5", " 1", "0x10", "1e", ".", "1e400", "--5", "+-5", "-+5",
+                                   "++5", "nan(1)", "-nan(1)", "infi", "1_0", "1e+"}) {
         CAPTURE(text);
         CHECK(parse_python_float(text) == std::nullopt);
     }
+}
+
+TEST_CASE("pickle: floats as Python reads them") {
+    const std::string script = R"PY(
+import pickle
+zeros = "0" * 400
+for text in ["1.", ".5", "-.5", "+.5e3", "1e400", "-1e400", "1e-400", "-1e-400", "0e999", "-0e-999", "inf", "Inf", "-INFINITY", "infinity", "+inf", "1e5", "3e-324", "2e-324", "-2e-324", "0.1",
+             "0." + zeros + "1", "1" + zeros, "1" + zeros + "e-400", "." + zeros + "1e401", "." + zeros + "1e-1", "." + zeros + "1e99", "123" + zeros + ".5e-900", "1e-99999999999999999999", "1e99999999999999999999",
+             "0.0e-99999999999999999999", "00012.5", "1.7976931348623159e308", "1.7976931348623157e308", "infi", "--5", "+-5", "-+5", "+", "nan(1)", "1_0", " 1", "1 ", "1e", "1e+", "0x10", "0x1p3", "1.5.", "e5", ".e5"]:
+    try:
+        print(text, pickle.loads(b"F" + text.encode() + b"\n.").hex(), sep="\t")
+    except (ValueError, OverflowError):
+        print(text, "refused", sep="\t")
+)PY";
+    std::istringstream lines(python(script));
+    int count = 0;
+    for (std::string line; std::getline(lines, line); ++count) {
+        const std::string text = line.substr(0, line.find('\t'));
+        const std::string expected = line.substr(line.find('\t') + 1);
+        INFO(line);
+        const auto value = parse_python_float(text);
+        CHECK(value.has_value() == (expected != "refused"));
+        if (value && expected != "refused") {
+            const double number = std::strtod(expected.c_str(), nullptr);
+            CHECK(*value == number);
+            CHECK(std::signbit(*value) == std::signbit(number));
+        }
+    }
+    CHECK(count > 40);
+}
+
+TEST_CASE("pickle: a backslash before a backslash keeps the next one from escaping") {
+    // b"\\\\u0041".decode("raw-unicode-escape") == "\\\\u0041"
+    CHECK(parse_raw_unicode_escape("\\\\u0041") == "\\\\u0041");
+    CHECK(parse_raw_unicode_escape("\\\\\\u0041") == "\\\\A");
+    // All texts of up to five of these pieces, as Python decodes them.
+    const std::string script = R"PY(
+import itertools
+for n in range(6):
+    for pieces in itertools.product([b"\\", b"u0041", b"U00000042", b"x", b"\xe9"], repeat=n):
+        text = b"".join(pieces)
+        try:
+            print(text.hex() or "-", text.decode("raw-unicode-escape").encode().hex() or "-")
+        except UnicodeDecodeError:
+            print(text.hex(), "refused")
+)PY";
+    std::istringstream lines(python(script));
+    int count = 0;
+    for (std::string hex, expected; lines >> hex >> expected; ++count) {
+        const std::string text = hex == "-" ? "" : unhex(hex);
+        const auto decoded = parse_raw_unicode_escape(text);
+        const bool is_same = expected == "refused" ? !decoded : decoded == (expected == "-" ? "" : unhex(expected));
+        if (is_same) continue;
+        INFO(text << " is " << expected);
+        CHECK(is_same);
+    }
+    CHECK(count > 3000);
 }

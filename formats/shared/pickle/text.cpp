@@ -1,6 +1,7 @@
 // Encodings and literals of pickled text.
 #include "formats/shared/pickle/text.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <limits>
@@ -61,6 +62,23 @@ std::optional<std::uint32_t> hex_digits(std::string_view text) {
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, 16);
     if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
     return value;
+}
+
+/// Whether a decimal number without sign that is no double is too small for one, not too large.
+bool is_below_one(std::string_view text) {
+    const std::size_t e = text.find_first_of("eE");
+    const std::string_view digits = text.substr(0, e);
+    const std::size_t first = digits.find_first_not_of("0.");
+    const std::size_t point = std::min(digits.find('.'), digits.size());
+    // The power of ten of the first digit, without the exponent.
+    const auto power = static_cast<std::int64_t>(point) - static_cast<std::int64_t>(first) - (first < point ? 1 : 0);
+    if (e == std::string_view::npos) return power < 0;
+    std::string_view exponent = text.substr(e + 1);
+    if (exponent.starts_with('+')) exponent.remove_prefix(1);
+    std::int64_t shift = 0;
+    const auto error = std::from_chars(exponent.data(), exponent.data() + exponent.size(), shift).ec;
+    if (error != std::errc()) return exponent.starts_with('-');
+    return shift < -power;
 }
 
 }  // namespace
@@ -172,6 +190,7 @@ std::optional<std::string> parse_raw_unicode_escape(std::string_view text) {
             i += 1 + digits;
         } else {
             append_utf8(result, static_cast<unsigned char>(text[i]));
+            if (kind == '\\') result += text[++i];  // the second of a pair escapes nothing
         }
     }
     return result;
@@ -183,10 +202,17 @@ std::optional<double> parse_python_float(std::string_view text) {
         negative = text.front() == '-';
         text.remove_prefix(1);
     }
+    // from_chars takes a minus of its own, and nan(...).
+    if (text.empty() || text.front() == '-' || text.back() == ')') return std::nullopt;
     double value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (end != text.data() + text.size() || text.empty()) return std::nullopt;
-    if (error == std::errc::result_out_of_range) return std::nullopt;
+    if (end != text.data() + text.size()) return std::nullopt;
+    if (error == std::errc::result_out_of_range) {
+        if (!is_below_one(text)) return std::nullopt;
+        value = 0;
+    } else if (error != std::errc()) {
+        return std::nullopt;
+    }
     return negative ? -value : value;
 }
 
