@@ -204,6 +204,10 @@ TEST_CASE("pickle: frames") {
     CHECK(holds(message, "255"));
     CHECK(holds(damage(lit("\x80\4\x95\xff\xff\xff\xff\xff\xff\xff\xffK\1."), 2), "frame"));
     CHECK(holds(damage(lit("\x80\4\x95\x02\0\0\0\0\0\0\0M\1\1."), 11), "frame"));
+    // Behind the opcode itself a frame may end: Python reads its argument from what follows.
+    CHECK(shown(lit("\x80\4\x95\x01\0\0\0\0\0\0\0M\1\1.")) == "257");
+    CHECK(shown(lit("\x80\4\x95\x02\0\0\0\0\0\0\0\x8c\2ab.")) == "'ab'");
+    CHECK(shown(lit("\x80\4\x95\0\0\0\0\0\0\0\0K\1.")) == "1");
 }
 
 TEST_CASE("pickle: counts that no stream can hold are refused where they stand") {

@@ -118,6 +118,25 @@ TEST_CASE("pickle: cycles of Python come back as cycles") {
     }
 }
 
+TEST_CASE("pickle: integers of 64 KiB and more stay in their frame, as the C pickler writes them") {
+    // Only text and bytes leave their frame.
+    const std::string script = R"PY(
+import pickle
+for protocol in range(2, 6):
+    for value in [1 << 600000, [1, -1 << 524280, "x", 1 << 524279, 2], [["y" * 65000], 3 << 600000, b"z"], [1 << 600000] * 2]:
+        print(protocol, pickle.dumps(value, protocol).hex())
+)PY";
+    std::istringstream lines(python(script));
+    int protocol = 0;
+    int count = 0;
+    for (std::string hex; lines >> protocol >> hex; ++count) {
+        INFO("protocol " << protocol << ", case " << count % 4);
+        const std::string stream = unhex(hex);
+        CHECK((write(read(stream).value, protocol) == stream));
+    }
+    CHECK(count == 16);
+}
+
 TEST_CASE("pickle: values made here are what Python reads") {
     Pool pool;
     const Value dict = pool.dict();

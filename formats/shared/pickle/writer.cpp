@@ -244,7 +244,11 @@ private:
 
     void save_integer(const std::string& bytes) {
         if (bytes.size() < 256) return out_.put(std::string("\x8a") + little(bytes.size(), 1) + bytes);
-        out_.put_large(std::string("\x8b") + little(bytes.size(), 4), bytes);
+        if (bytes.size() > INT32_MAX)
+            throw_error(ErrorCode::kRefused, "an integer of {} bytes cannot be pickled, at most {} can", bytes.size(),
+                        INT32_MAX);
+        out_.put(std::string("\x8b") + little(bytes.size(), 4));
+        out_.put(bytes);  // in its frame, whatever its size
     }
 
     void save_text(const StringNode& node) {
