@@ -11,28 +11,15 @@
 #include "libckpt/execute.hpp"
 #include "tests/formats/document_equal.hpp"
 #include "tests/formats/generate.hpp"
+#include "tests/scratch.hpp"
 
 namespace {
 
 using namespace ckpt;
+using ckpt::test::Scratch;
+using ckpt::test::slurp;
+using ckpt::test::spill;
 namespace fs = std::filesystem;
-
-/// A folder of its own, gone at the end.
-struct Scratch {
-    fs::path path = fs::temp_directory_path() / ("ckpt-conformance-" + std::to_string(::getpid()));
-    Scratch() { fs::create_directories(path); }
-    ~Scratch() { fs::remove_all(path); }
-    std::string file(const std::string& name) const { return (path / name).string(); }
-};
-
-std::string slurp(const std::string& path) {
-    std::ifstream in(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
-}
-
-void spill(const std::string& path, std::string_view bytes) {
-    std::ofstream(path, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-}
 
 void write(const Format& format, const Document& document, const std::string& path, const Context& context) {
     WriteOptions options;

@@ -17,19 +17,15 @@
 #include "libckpt/error.hpp"
 #include "libckpt/execute.hpp"
 #include "tests/formats/document_equal.hpp"
+#include "tests/scratch.hpp"
 
 namespace {
 
 using namespace ckpt;
+using ckpt::test::Scratch;
+using ckpt::test::slurp;
+using ckpt::test::spill;
 namespace fs = std::filesystem;
-
-/// A folder of its own, gone at the end.
-struct Scratch {
-    fs::path path = fs::temp_directory_path() / ("ckpt-hdf5-" + std::to_string(::getpid()));
-    Scratch() { fs::create_directories(path); }
-    ~Scratch() { fs::remove_all(path); }
-    std::string file() const { return (path / "x.h5").string(); }
-};
 
 const Registry& registry() {
     static const Registry all = all_formats();
@@ -53,11 +49,11 @@ Document load(const std::string& path) {
 
 /// Writes, reads back and compares: compressed, plain, and once more from what was read. Leaves the plain file.
 Document check_round_trip(const Scratch& scratch, const Document& document) {
-    save(document, scratch.file(), "zstd");
-    CHECK(test::document_difference(document, load(scratch.file())) == "");
-    const std::string copy = scratch.file() + ".copy.h5";
-    save(document, scratch.file());
-    Document back = load(scratch.file());
+    save(document, scratch.file("x.h5"), "zstd");
+    CHECK(test::document_difference(document, load(scratch.file("x.h5"))) == "");
+    const std::string copy = scratch.file("x.h5") + ".copy.h5";
+    save(document, scratch.file("x.h5"));
+    Document back = load(scratch.file("x.h5"));
     CHECK(back.format == "hdf5");
     CHECK(test::document_difference(document, back) == "");
     save(back, copy);
@@ -228,7 +224,7 @@ TEST_CASE("hdf5: views of one storage, with gaps, overlaps and any strides") {
     }
     const Document back = check_round_trip(scratch, made.document);
     // The dataset has the tensor's shape and the elements in row-major order.
-    const auto file = open(scratch.file());
+    const auto file = open(scratch.file("x.h5"));
     for (const auto& [key, value] : made.document.root.dict().entries) {
         INFO(key.as_string());
         const auto dataset = file->object(*file->resolve(file->root_address(), key.as_string()))->dataset();
@@ -267,11 +263,11 @@ TEST_CASE("hdf5: ties of one tensor, of distinct tensors, and of storages") {
         made.add("encoder", made.dict({{made.text("w"), tied}}));
         made.add("decoder", made.dict({{made.text("w"), tied}}));
         const Document back = check_round_trip(scratch, made.document);
-        const auto file = open(scratch.file());
+        const auto file = open(scratch.file("x.h5"));
         const auto at = file->resolve(file->root_address(), "encoder/w");
         CHECK(at == file->resolve(file->root_address(), "decoder/w"));
         CHECK(file->object(*at)->reference_count() == 2);
-        if (has_tools()) CHECK(holds(shell("h5ls -r '" + scratch.file() + "'").text, "same as"));
+        if (has_tools()) CHECK(holds(shell("h5ls -r '" + scratch.file("x.h5") + "'").text, "same as"));
     }
     SECTION("two tensors over one storage stay two") {
         made.add("a", tied);
@@ -280,7 +276,7 @@ TEST_CASE("hdf5: ties of one tensor, of distinct tensors, and of storages") {
         const auto& entries = back.root.dict().entries;
         CHECK_FALSE(entries[0].second == entries[1].second);
         CHECK(entries[0].second.tensor().storage == entries[1].second.tensor().storage);
-        const auto file = open(scratch.file());
+        const auto file = open(scratch.file("x.h5"));
         CHECK(file->resolve(file->root_address(), "a") == file->resolve(file->root_address(), "b"));
     }
     SECTION("three objects, one of them twice, of several shapes") {
@@ -298,9 +294,9 @@ TEST_CASE("hdf5: ties of one tensor, of distinct tensors, and of storages") {
         made.add("a", tied);
         made.add("b", made.view(made.counted(12), {3, 4}, {4, 1}));
         const Document back = check_round_trip(scratch, made.document);
-        const auto file = open(scratch.file());
+        const auto file = open(scratch.file("x.h5"));
         CHECK(file->resolve(file->root_address(), "a") != file->resolve(file->root_address(), "b"));
-        CHECK(attribute_names(scratch.file(), "a").empty());  // a plain tensor needs no words
+        CHECK(attribute_names(scratch.file("x.h5"), "a").empty());  // a plain tensor needs no words
     }
 }
 
@@ -355,7 +351,7 @@ TEST_CASE("hdf5: keys of every kind") {
         std::reverse(entries.begin(), entries.end());
     }
     check_round_trip(scratch, made.document);
-    if (has_tools()) CHECK(shell("h5dump -H '" + scratch.file() + "'").exit_code == 0);
+    if (has_tools()) CHECK(shell("h5dump -H '" + scratch.file("x.h5") + "'").exit_code == 0);
 }
 
 TEST_CASE("hdf5: keys that have a class, are objects, or are values elsewhere too") {
@@ -407,7 +403,7 @@ TEST_CASE("hdf5: names of links are legible") {
             expected.push_back(name);
         }
         check_round_trip(scratch, made.document);
-        CHECK(link_names(scratch.file()) == expected);
+        CHECK(link_names(scratch.file("x.h5")) == expected);
     };
     SECTION("text is its own name") {
         check({{made.text("zebra"), "zebra"},
@@ -415,7 +411,7 @@ TEST_CASE("hdf5: names of links are legible") {
                {made.text(".."), ".."},
                {made.text("naïve"), "naïve"},
                {made.text("%2F"), "%2F"}});
-        CHECK(attribute_names(scratch.file(), "/") == std::vector<std::string>{"ckpt:schema"});
+        CHECK(attribute_names(scratch.file("x.h5"), "/") == std::vector<std::string>{"ckpt:schema"});
     }
     SECTION("what HDF5 does not take is escaped") {
         check({{made.text("a/b"), "a%2Fb"},
@@ -468,7 +464,7 @@ TEST_CASE("hdf5: scalars as h5py expects them, and back") {
     check_round_trip(scratch, made.document);
     if (!has_tools()) return;
     const auto is = [&](const std::string& name, const std::string& part) {
-        const std::string text = dump("-m %.17g -d '/" + name + "'", scratch.file());
+        const std::string text = dump("-m %.17g -d '/" + name + "'", scratch.file("x.h5"));
         INFO(text);
         CHECK(holds(text, part));
     };
@@ -488,8 +484,8 @@ TEST_CASE("hdf5: scalars as h5py expects them, and back") {
     is("float32", "DATATYPE H5T_IEEE_F32LE DATASPACE SCALAR DATA { 1.5 }");
     is("int16", "DATATYPE H5T_STD_I16LE DATASPACE SCALAR DATA { -3 }");
     is("uint64", "DATATYPE H5T_STD_U64LE DATASPACE SCALAR DATA { 18446744073709551615 }");
-    CHECK(link_names(scratch.file()).front() == "int");
-    CHECK(link_names(scratch.file()).back() == "enum");
+    CHECK(link_names(scratch.file("x.h5")).front() == "int");
+    CHECK(link_names(scratch.file("x.h5")).back() == "enum");
 }
 
 TEST_CASE("hdf5: NaN keep every bit") {
@@ -534,8 +530,8 @@ TEST_CASE("hdf5: NaN keep every bit") {
     Made keys;
     keys.add(nan(patterns[0]), Value::integer(0));
     keys.add(nan(patterns[3]), Value::integer(1));
-    save(keys.document, scratch.file());
-    const Document read = load(scratch.file());
+    save(keys.document, scratch.file("x.h5"));
+    const Document read = load(scratch.file("x.h5"));
     REQUIRE(read.root.dict().entries.size() == 2);
     CHECK(bits_of(read.root.dict().entries[0].first) == patterns[0]);
     CHECK(bits_of(read.root.dict().entries[1].first) == patterns[3]);
@@ -567,7 +563,7 @@ TEST_CASE("hdf5: tensors of every element type and of every shape") {
     check_round_trip(scratch, made.document);
     if (!has_tools()) return;
     const auto is = [&](const std::string& name, const std::string& part) {
-        const std::string text = dump("-d '/" + name + "'", scratch.file());
+        const std::string text = dump("-d '/" + name + "'", scratch.file("x.h5"));
         INFO(text);
         CHECK(holds(text, part));
     };
@@ -588,10 +584,10 @@ TEST_CASE("hdf5: tensors of every element type and of every shape") {
     is("float32 1", "\"tensor\"");
     is("float32 10", "DATASPACE SIMPLE { ( 0 ) / ( 0 ) } DATA { }");
     is("float32 30", "DATASPACE SIMPLE { ( 3, 0, 2 ) / ( 3, 0, 2 ) } DATA { }");
-    CHECK(attribute_names(scratch.file(), "float32 26").empty());
-    CHECK(attribute_names(scratch.file(), "bfloat16 26").empty());
+    CHECK(attribute_names(scratch.file("x.h5"), "float32 26").empty());
+    CHECK(attribute_names(scratch.file("x.h5"), "bfloat16 26").empty());
     // Quantization comes back.
-    const Document back = load(scratch.file());
+    const Document back = load(scratch.file("x.h5"));
     const Value* quantized = back.root.dict().find("qint8 26");
     REQUIRE(quantized != nullptr);
     REQUIRE(quantized->tensor().quantization);
@@ -633,8 +629,8 @@ TEST_CASE("hdf5: tensors of more than 32 dimensions, with flags, dicts and per-c
     REQUIRE(read->tensor().quantization);
     CHECK(read->tensor().quantization->axis == 1);
     CHECK(read_all(*logical_blob(read->tensor().quantization->scales.tensor()), 100) == std::string(16, '\x3f'));
-    if (has_tools()) CHECK(holds(dump("-d /neg", scratch.file()), "DATA { -1, -2 }"));
-    if (has_tools()) CHECK(holds(dump("-d /conj", scratch.file()), "DATA { { 1, -2 }, { 0, 1 } }"));
+    if (has_tools()) CHECK(holds(dump("-d /neg", scratch.file("x.h5")), "DATA { -1, -2 }"));
+    if (has_tools()) CHECK(holds(dump("-d /conj", scratch.file("x.h5")), "DATA { { 1, -2 }, { 0, 1 } }"));
 }
 
 TEST_CASE("hdf5: sparse and nested tensors are groups of their parts; a meta tensor has none") {
@@ -657,9 +653,9 @@ TEST_CASE("hdf5: sparse and nested tensors are groups of their parts; a meta ten
     meta->stride = {1000000, 1};
     made.add("meta", Value::of(meta));
     check_round_trip(scratch, made.document);
-    CHECK(link_names(scratch.file(), "/sparse") == std::vector<std::string>{"indices", "values"});
-    CHECK(link_names(scratch.file(), "/nested") == std::vector<std::string>{"0", "1"});
-    CHECK(fs::file_size(scratch.file()) < 20000);
+    CHECK(link_names(scratch.file("x.h5"), "/sparse") == std::vector<std::string>{"indices", "values"});
+    CHECK(link_names(scratch.file("x.h5"), "/nested") == std::vector<std::string>{"0", "1"});
+    CHECK(fs::file_size(scratch.file("x.h5")) < 20000);
 }
 
 TEST_CASE("hdf5: containers, empty, nested, shared and inside of themselves") {
@@ -686,8 +682,8 @@ TEST_CASE("hdf5: containers, empty, nested, shared and inside of themselves") {
     made.add("cycle", cycle);
     made.add("root", made.document.root);
     check_round_trip(scratch, made.document);
-    CHECK(link_names(scratch.file(), "/shared") == std::vector<std::string>{"0", "1", "2"});
-    if (has_tools()) CHECK(shell("h5ls -r '" + scratch.file() + "'").exit_code == 0);
+    CHECK(link_names(scratch.file("x.h5"), "/shared") == std::vector<std::string>{"0", "1", "2"});
+    if (has_tools()) CHECK(shell("h5ls -r '" + scratch.file("x.h5") + "'").exit_code == 0);
 }
 
 TEST_CASE("hdf5: nesting has no limit") {
@@ -714,8 +710,8 @@ TEST_CASE("hdf5: nesting has no limit") {
         made.add("dicts", dicts);
         made.add(keys, Value::null());
         made.add("objects", arguments);
-        save(made.document, scratch.file());
-        CHECK(test::document_difference(made.document, load(scratch.file())) == "");
+        save(made.document, scratch.file("x.h5"));
+        CHECK(test::document_difference(made.document, load(scratch.file("x.h5"))) == "");
     }
 }
 
@@ -751,7 +747,7 @@ TEST_CASE("hdf5: long lists of numbers or texts are one dataset, others are grou
     typed.node()->type = "torch.Size";
     made.add("typed", typed);
     check_round_trip(scratch, made.document);
-    const auto file = open(scratch.file());
+    const auto file = open(scratch.file("x.h5"));
     const auto is_dataset = [&](const std::string& name) {
         return file->object(*file->resolve(file->root_address(), name))->kind() == h5::ObjectKind::kDataset;
     };
@@ -765,10 +761,10 @@ TEST_CASE("hdf5: long lists of numbers or texts are one dataset, others are grou
         CHECK_FALSE(is_dataset(name));
     }
     if (!has_tools()) return;
-    CHECK(holds(dump("-d /257", scratch.file()),
+    CHECK(holds(dump("-d /257", scratch.file("x.h5")),
                 "DATATYPE H5T_STD_I64LE DATASPACE SIMPLE { ( 257 ) / ( 257 ) } DATA { -100, -99,"));
-    CHECK(holds(dump("-d /floats", scratch.file()), "DATATYPE H5T_IEEE_F64LE DATASPACE SIMPLE { ( 300 )"));
-    CHECK(holds(dump("-d /texts", scratch.file()), "\"text 299\""));
+    CHECK(holds(dump("-d /floats", scratch.file("x.h5")), "DATATYPE H5T_IEEE_F64LE DATASPACE SIMPLE { ( 300 )"));
+    CHECK(holds(dump("-d /texts", scratch.file("x.h5")), "\"text 299\""));
 }
 
 TEST_CASE("hdf5: objects with arguments, keyword arguments, state, items and entries") {
@@ -821,14 +817,14 @@ TEST_CASE("hdf5: objects with arguments, keyword arguments, state, items and ent
     made.add("default", typed);
     check_round_trip(scratch, made.document);
     // The attributes of an object are members by name.
-    const auto names = link_names(scratch.file(), "/full");
+    const auto names = link_names(scratch.file("x.h5"), "/full");
     CHECK(std::count(names.begin(), names.end(), "weight") == 1);
     CHECK(std::count(names.begin(), names.end(), "a%2Fb") == 1);
     CHECK(std::count(names.begin(), names.end(), "__args__") == 1);
     CHECK(std::count(names.begin(), names.end(), "__kwargs__") == 1);
-    const auto slots = link_names(scratch.file(), "/tuple state");
+    const auto slots = link_names(scratch.file("x.h5"), "/tuple state");
     CHECK(std::count(slots.begin(), slots.end(), "__state__") == 1);
-    const auto deque = link_names(scratch.file(), "/holder");
+    const auto deque = link_names(scratch.file("x.h5"), "/holder");
     CHECK(std::count(deque.begin(), deque.end(), "__items__") == 1);
     CHECK(std::count(deque.begin(), deque.end(), "__entries__") == 1);
 }
@@ -844,7 +840,7 @@ TEST_CASE("hdf5: a document may be any value") {
     check([](Made&) { return Value::integer(5); });
     check([](Made& m) { return m.text("only text"); });
     check([](Made& m) { return m.view(m.counted(6), {2, 3}, {3, 1}); });
-    CHECK(link_names(scratch.file()) == std::vector<std::string>{"value"});
+    CHECK(link_names(scratch.file("x.h5")) == std::vector<std::string>{"value"});
     check([](Made& m) { return m.view(m.counted(60), {2, 3}, {1, 10}, 4); });
     check([](Made& m) { return m.list({Value::integer(1), m.text("x")}); });
     check([](Made& m) { return m.pool.tuple(); });
@@ -866,9 +862,9 @@ TEST_CASE("hdf5: groups keep the order of insertion, for h5dump too") {
         made.add(names.back(), Value::integer(i));
     }
     check_round_trip(scratch, made.document);
-    CHECK(link_names(scratch.file()) == names);
+    CHECK(link_names(scratch.file("x.h5")) == names);
     if (!has_tools()) return;
-    const std::string text = shell("h5dump -H -q creation_order '" + scratch.file() + "'").text;
+    const std::string text = shell("h5dump -H -q creation_order '" + scratch.file("x.h5") + "'").text;
     std::vector<std::string> dumped;
     const std::regex name_of("DATASET \"(k[0-9]+)\"");
     for (std::sregex_iterator it(text.begin(), text.end(), name_of), end; it != end; ++it) dumped.push_back((*it)[1]);
@@ -881,8 +877,8 @@ TEST_CASE("hdf5: tensors begin at multiples of 64, and compressed ones of 4 KiB 
     for (const std::int64_t count : {1, 3, 17, 100, 1023, 1024, 5000})
         made.add("t" + std::to_string(count), made.view(made.counted(static_cast<std::size_t>(count)), {count}, {1}));
     for (const std::string compress : {"", "gzip", "zstd"}) {
-        save(made.document, scratch.file(), compress);
-        const auto file = open(scratch.file());
+        save(made.document, scratch.file("x.h5"), compress);
+        const auto file = open(scratch.file("x.h5"));
         for (const auto& [key, value] : made.document.root.dict().entries) {
             INFO(key.as_string() << " " << compress);
             const auto dataset = file->object(*file->resolve(file->root_address(), key.as_string()))->dataset();
@@ -897,7 +893,7 @@ TEST_CASE("hdf5: tensors begin at multiples of 64, and compressed ones of 4 KiB 
             }
         }
     }
-    CHECK_THROWS_AS(save(made.document, scratch.file(), "lzma"), Error);
+    CHECK_THROWS_AS(save(made.document, scratch.file("x.h5"), "lzma"), Error);
 }
 
 TEST_CASE("hdf5: attributes of nodes and of the document come back") {
@@ -934,21 +930,23 @@ TEST_CASE("hdf5: attributes of nodes and of the document come back") {
     CHECK(back.attribute("torch:byteorder")->as_string() == "little");
     CHECK(back.attribute("torch:version")->as_int64() == 3);
     if (!has_tools()) return;
-    CHECK(holds(dump("-a /tensor/units", scratch.file()), "\"m/s\""));
-    CHECK(holds(dump("-a /tensor/scale", scratch.file()), "DATATYPE H5T_IEEE_F64LE DATASPACE SCALAR DATA { 2.5 }"));
-    CHECK(holds(dump("-a /tensor/matrix", scratch.file()), "SIMPLE { ( 2, 2 ) / ( 2, 2 ) } DATA { 0, 1, 2, 3 }"));
+    CHECK(holds(dump("-a /tensor/units", scratch.file("x.h5")), "\"m/s\""));
+    CHECK(
+        holds(dump("-a /tensor/scale", scratch.file("x.h5")), "DATATYPE H5T_IEEE_F64LE DATASPACE SCALAR DATA { 2.5 }"));
+    CHECK(holds(dump("-a /tensor/matrix", scratch.file("x.h5")), "SIMPLE { ( 2, 2 ) / ( 2, 2 ) } DATA { 0, 1, 2, 3 }"));
 }
 
 TEST_CASE("hdf5: the file says which schema it has") {
     const Scratch scratch;
     Made made;
     made.add("x", Value::integer(1));
-    save(made.document, scratch.file());
+    save(made.document, scratch.file("x.h5"));
     if (has_tools()) {
-        CHECK(holds(dump("-a '/ckpt:schema'", scratch.file()), "DATATYPE H5T_STD_I64LE DATASPACE SCALAR DATA { 1 }"));
-        CHECK(holds(dump("-p -H -B", scratch.file()), "SUPERBLOCK_VERSION 2"));
+        CHECK(holds(dump("-a '/ckpt:schema'", scratch.file("x.h5")),
+                    "DATATYPE H5T_STD_I64LE DATASPACE SCALAR DATA { 1 }"));
+        CHECK(holds(dump("-p -H -B", scratch.file("x.h5")), "SUPERBLOCK_VERSION 2"));
     }
-    const Document back = load(scratch.file());
+    const Document back = load(scratch.file("x.h5"));
     CHECK(back.root.is(Kind::kDict));
     CHECK(back.damage.empty());
 }
@@ -960,8 +958,8 @@ TEST_CASE("hdf5: files of h5py, written again, mean the same") {
         if (entry.path().extension() != ".h5") continue;
         INFO(entry.path().filename());
         const Document document = read_document(registry(), entry.path().string(), Context());
-        save(document, scratch.file());
-        CHECK(test::document_difference(document, read_document(registry(), scratch.file(), Context())) == "");
+        save(document, scratch.file("x.h5"));
+        CHECK(test::document_difference(document, read_document(registry(), scratch.file("x.h5"), Context())) == "");
         ++files;
     }
     CHECK(files >= 14);

@@ -17,24 +17,14 @@
 #include "formats/shared/h5/h5.hpp"
 #include "formats/shared/h5/write.hpp"
 #include "libckpt/execute.hpp"
+#include "tests/scratch.hpp"
 
 namespace ckpt::h5_tests {
 
 using namespace ckpt::h5;
+using test::Scratch;
+using test::slurp;
 namespace fs = std::filesystem;
-
-/// A folder of its own, gone at the end.
-struct Scratch {
-    fs::path path = fs::temp_directory_path() / ("ckpt-h5-write-" + std::to_string(::getpid()));
-    Scratch() { fs::create_directories(path); }
-    ~Scratch() { fs::remove_all(path); }
-    std::string file(const std::string& name) const { return (path / name).string(); }
-};
-
-inline std::string slurp(const std::string& path) {
-    std::ifstream in(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
-}
 
 /// What a command prints on both streams.
 struct Printed {

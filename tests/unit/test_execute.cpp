@@ -11,26 +11,15 @@
 #include "libckpt/crc32.hpp"
 #include "libckpt/error.hpp"
 #include "libckpt/execute.hpp"
+#include "tests/scratch.hpp"
 
 using namespace ckpt;
+using ckpt::test::Scratch;
+using ckpt::test::slurp;
+using ckpt::test::spill;
 namespace fs = std::filesystem;
 
 namespace {
-
-struct Scratch {
-    fs::path path = fs::temp_directory_path() / ("ckpt-execute-" + std::to_string(::getpid()));
-    Scratch() { fs::create_directories(path); }
-    ~Scratch() { fs::remove_all(path); }
-    std::string file(const std::string& name) const { return (path / name).string(); }
-    std::size_t entries() const {
-        return static_cast<std::size_t>(std::distance(fs::directory_iterator(path), fs::directory_iterator()));
-    }
-};
-
-std::string slurp(const std::string& path) {
-    std::ifstream in(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
-}
 
 std::uint32_t crc_of(const std::string& text) {
     return crc32(0, std::as_bytes(std::span(text.data(), text.size())));
