@@ -39,8 +39,9 @@ void add_hanging(const Node& node, std::vector<Child>& result) {
 void add_object(const ObjectNode& node, std::vector<Child>& result) {
     if (node.recipe) {
         const Recipe& recipe = *node.recipe;
-        const bool has_args =
-            !recipe.args.is_null() && !(recipe.args.is(Kind::kTuple) && recipe.args.sequence().items.empty());
+        // What a class or function itself has for arguments is its name, as the file's own texts.
+        const bool has_args = recipe.how != Recipe::How::kGlobal && !recipe.args.is_null() &&
+                              !(recipe.args.is(Kind::kTuple) && recipe.args.sequence().items.empty());
         if (has_args) result.push_back({"__args__", recipe.args});
         if (recipe.kwargs.is(Kind::kDict) && !recipe.kwargs.dict().entries.empty()) {
             result.push_back({"__kwargs__", recipe.kwargs});
