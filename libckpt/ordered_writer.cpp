@@ -28,7 +28,7 @@ public:
             if (const auto* encoded = std::get_if<EncodedExtent>(&extent.content)) jobs_.push_back(encoded);
         }
         const auto threads = std::min<std::size_t>(context.thread_count(), jobs_.size());
-        slots_.resize(std::min(jobs_.size(), 2 * threads));
+        slots_.resize(std::min(jobs_.size(), threads + 2));
         for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
     }
     ~Encoders() {

@@ -16,9 +16,9 @@ using Sink = std::function<void(std::span<const std::byte>)>;
 using Done = std::function<void(std::uint64_t raw_bytes)>;
 
 /// Gives all extents of `file` to `sink`, in order, on the calling thread; encoded ones are read and encoded ahead by
-/// `context.thread_count()` threads, which hold four chunks each at most, raw or encoded. Late extents that need later
-/// ones are left to the caller, who gets their place as zeros; `results` (one per extent) is filled for all others.
-/// Throws what reading, encoding and `sink` throw, and Error (kCancelled).
+/// `context.thread_count()` threads, which keep two chunks more than they are, raw and encoded. Late extents that need
+/// later ones are left to the caller, who gets their place as zeros; `results` (one per extent) is filled for all
+/// others. Throws what reading, encoding and `sink` throw, and Error (kCancelled).
 void write_in_order(const PlannedFile& file, std::vector<ExtentResult>& results, const Sink& sink, const Done& done,
                     const Context& context);
 

@@ -64,6 +64,7 @@ public:
         for (const Error& lost : document.damage) session.error(lost.what());
         refuse_same_file(input_, output_file_);
         const Selected taken = select(document, selection_, Side::kTaken);
+        if (taken.leaves == 0 && takes_all) throw_error(ErrorCode::kDamaged, "{}: nothing of it is whole", input_);
         if (taken.leaves == 0) return session.no(fmt::format("{}: nothing is selected", input_));
         if (!rest_.empty()) {
             refuse_same_file(input_, rest_);

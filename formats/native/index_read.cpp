@@ -7,6 +7,7 @@
 #include <initializer_list>
 
 #include "formats/native/records.hpp"
+#include "formats/shared/pickle/text.hpp"
 #include "libckpt/error.hpp"
 
 namespace ckpt::native {
@@ -79,7 +80,9 @@ std::int64_t signed_number(const Object& object, std::string_view what) {
 
 std::string_view text(const Object& object, std::string_view what) {
     if (object.type != Type::STR) unexpected(object, what, "text");
-    return {object.via.str.ptr, object.via.str.size};
+    const std::string_view found(object.via.str.ptr, object.via.str.size);
+    if (!is_utf8_with_surrogates(found)) throw_damaged("index: {} is no UTF-8", what);
+    return found;
 }
 
 std::string_view bin(const Object& object, std::string_view what) {
@@ -148,7 +151,7 @@ public:
             if ((i & 0xfff) == 0) context_.check_cancelled();
             fill(*nodes_[i], Items(nodes[i], "a node", 2));
         }
-        for (const Node* node : nodes_) check_parts(*node);
+        for (std::size_t i = 0; i < nodes_.size(); ++i) check_parts(*nodes_[i], i);
         document_.root = value(root);
         document_.attributes = named(attributes, "attributes");
     }
@@ -290,7 +293,7 @@ private:
             case Type::FLOAT64:
                 return Value::real(object.via.f64);
             case Type::STR:
-                return pool_.string(std::string(object.via.str.ptr, object.via.str.size));
+                return pool_.string(std::string(text(object, "a text")));
             case Type::EXT:
                 return Value::of(node_at(object.via.ext));
             default:
@@ -393,14 +396,14 @@ private:
     }
 
     /// What other code takes for granted of a tensor; asked when all nodes are filled.
-    void check_parts(const Node& node) const {
+    void check_parts(const Node& node, std::size_t number) const {
         if (node.kind != Kind::kTensor) return;
         const auto& tensor = static_cast<const TensorNode&>(node);
         for (const auto& [name, part] : tensor.parts) {
             if (!part.is(Kind::kTensor))
                 throw_damaged("index: part '{}' of a tensor is a {}", name, kind_name(part.kind()));
         }
-        if (tensor.layout.empty() || tensor.layout == "meta") tensor.check_bounds("of the index");
+        if (tensor.layout.empty() || tensor.layout == "meta") tensor.check_bounds(fmt::format("node {}", number));
         const bool needs_storage = tensor.layout.empty() && tensor.element_count().value_or(1) != 0;
         if (needs_storage && !tensor.storage) throw_damaged("index: a tensor has no storage");
     }
@@ -493,6 +496,19 @@ void IndexReader::read_tree(Document& document, const std::shared_ptr<ChunkStore
                             const Context& context) const {
     TreeReader(document, store, context)
         .run(parsed_->entry("nodes"), parsed_->entry("root"), parsed_->entry("attributes"));
+}
+
+std::string unpack_names(std::string_view packed) {
+    constexpr std::size_t kMostBytes = std::size_t{256} << 20;
+    if (packed.size() < 4) throw_damaged("names: {} bytes", packed.size());
+    std::size_t size = 0;
+    for (std::size_t i = 4; i-- > 0;) size = size << 8 | static_cast<unsigned char>(packed[i]);
+    if (size > kMostBytes) throw_damaged("names: {} bytes are over the limit of {}", size, kMostBytes);
+    std::string names(size, '\0');
+    const std::string_view frame = packed.substr(4);
+    zstd_unframe(std::as_bytes(std::span(frame.data(), frame.size())),
+                 std::as_writable_bytes(std::span(names.data(), names.size())));
+    return names;
 }
 
 std::vector<NamedStorage> read_names(std::string_view bytes) {

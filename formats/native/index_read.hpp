@@ -51,6 +51,8 @@ struct NamedStorage {
     std::uint64_t size_bytes = 0;
     std::vector<NamedTensor> tensors;
 };
+/// What packed names were; throws Error (kDamaged).
+std::string unpack_names(std::string_view packed);
 /// Throws Error (kDamaged).
 std::vector<NamedStorage> read_names(std::string_view bytes);
 

@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::array<std::string_view, 3> kRecordMagic = {"CKch", "CKrs", "CKix"};
 constexpr std::uint8_t kRunFlag = 1;
+constexpr std::uint8_t kPackedNamesFlag = 2;
 
 void put(std::string& bytes, std::uint64_t value, std::size_t width) {
     for (std::size_t i = 0; i < width; ++i) bytes.push_back(static_cast<char>(value >> (8 * i)));
@@ -59,7 +60,7 @@ void check_file_header(std::string_view bytes) {
 std::string record_header(const RecordHeader& header) {
     std::string bytes(kRecordMagic[static_cast<std::size_t>(header.type)]);
     put(bytes, static_cast<std::uint64_t>(header.codec), 1);
-    put(bytes, header.is_run ? kRunFlag : 0, 1);
+    put(bytes, (header.is_run ? kRunFlag : 0u) | (header.names_are_packed ? kPackedNamesFlag : 0u), 1);
     put(bytes, 0, 2);
     put(bytes, header.names_bytes, 4);
     put(bytes, header.padding_bytes, 4);
@@ -82,6 +83,7 @@ std::optional<RecordHeader> parse_record_header(std::string_view bytes) noexcept
     header.type = static_cast<RecordType>(type);
     header.codec = static_cast<CodecId>(number(bytes, 4, 1));
     header.is_run = (number(bytes, 5, 1) & kRunFlag) != 0;
+    header.names_are_packed = (number(bytes, 5, 1) & kPackedNamesFlag) != 0;
     header.names_bytes = static_cast<std::uint32_t>(number(bytes, 8, 4));
     header.padding_bytes = static_cast<std::uint32_t>(number(bytes, 12, 4));
     header.raw_bytes = number(bytes, 16, 8);
@@ -115,8 +117,8 @@ bool ends_like_footer(std::string_view tail) noexcept {
 Footer parse_footer(std::string_view bytes, std::uint64_t file_bytes) {
     if (bytes.size() < kHeaderBytes || !ends_like_footer(bytes)) {
         throw_damaged(
-            "is cut short: there is no footer at its end, byte {} (`ckpt extract --salvage` gets out what is "
-            "whole)",
+            "has no footer at its end, byte {}: it was cut short, or something follows it (`ckpt extract "
+            "--salvage` gets out what is whole)",
             file_bytes);
     }
     const std::uint64_t stored = number(bytes, 48, 8);

@@ -30,6 +30,7 @@ struct RecordHeader {
     RecordType type = RecordType::kChunk;
     CodecId codec = CodecId::kRaw;
     bool is_run = false;
+    bool names_are_packed = false;
     std::uint32_t names_bytes = 0;
     std::uint32_t padding_bytes = 0;
     std::uint64_t raw_bytes = 0;

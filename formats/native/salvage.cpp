@@ -129,9 +129,10 @@ private:
         if (header.names_bytes == 0 || header.names_bytes > kMostNamesBytes ||
             header.names_bytes > file_.size_bytes() - begin)
             return;
-        const std::string bytes = bytes_at(begin, header.names_bytes);
+        std::string bytes = bytes_at(begin, header.names_bytes);
         if (xxh3_64(std::as_bytes(std::span(bytes.data(), bytes.size()))) != header.names_xxh3) return;
         try {
+            if (header.names_are_packed) bytes = unpack_names(bytes);
             for (NamedStorage& name : read_names(bytes)) {
                 scan_.storages.push_back(std::move(name));
                 scan_.first_chunks.push_back(header.number);
@@ -165,27 +166,41 @@ private:
     std::uint64_t run_payload_ = 0;
 };
 
-/// Puts a value under a path of dicts; a path that leads through a tensor, or is taken, gets a name of its own.
-void place(Document& document, const std::string& path, const Value& value) {
-    Value at = document.root;
-    const std::vector<std::string> parts = split_path(path);
-    for (std::size_t i = 0; i + 1 < parts.size(); ++i) {
-        const Value* below = at.dict().find(parts[i]);
-        if (below != nullptr && !below->is(Kind::kDict)) {
-            document.root.dict().entries.emplace_back(document.pool().string(path), value);
-            return;
+/// Dicts that are filled path by path.
+class Tree {
+public:
+    explicit Tree(Document& document) : document_(document) {}
+
+    /// Puts a value under a path of dicts; a path that leads through a tensor, or is taken, becomes a key of the root.
+    void place(const std::string& path, const Value& value) {
+        Value at = document_.root;
+        const std::vector<std::string> parts = split_path(path);
+        for (std::size_t i = 0; i + 1 < parts.size(); ++i) {
+            auto& names = by_name_[at.node()];
+            const auto found = names.find(parts[i]);
+            if (found == names.end()) {
+                const Value made = document_.pool().dict();
+                add(at, parts[i], made);
+                at = made;
+            } else if (found->second.is(Kind::kDict)) {
+                at = found->second;
+            } else {
+                return add(document_.root, path, value);
+            }
         }
-        if (below == nullptr) {
-            const Value made = document.pool().dict();
-            at.dict().entries.emplace_back(document.pool().string(parts[i]), made);
-            at = made;
-        } else {
-            at = *below;
-        }
+        const std::string name = parts.empty() ? std::string() : parts.back();
+        by_name_[at.node()].contains(name) ? add(document_.root, path, value) : add(at, name, value);
     }
-    const std::string name = parts.empty() ? std::string() : parts.back();
-    at.dict().entries.emplace_back(document.pool().string(at.dict().find(name) == nullptr ? name : path), value);
-}
+
+private:
+    void add(const Value& dict, const std::string& name, const Value& value) {
+        if (!by_name_[dict.node()].emplace(name, value).second) return;
+        dict.dict().entries.emplace_back(document_.pool().string(name), value);
+    }
+
+    Document& document_;
+    std::unordered_map<const Node*, std::unordered_map<std::string, Value>> by_name_;
+};
 
 std::string what_is(const NamedStorage& storage) {
     if (storage.tensors.empty()) return fmt::format("storage {}", storage.number);
@@ -199,9 +214,11 @@ Document salvage_by_records(const Source& source, const Context& context, const 
     Document document;
     document.format = "native";
     document.root = document.pool().dict();
-    document.damage.emplace_back(ErrorCode::kDamaged,
-                                 fmt::format("{}; its records name {} storages and hold {} whole chunks", why.message(),
-                                             scan.storages.size(), scan.whole_chunks));
+    document.damage.emplace_back(
+        ErrorCode::kDamaged,
+        fmt::format("{}; its records name {} storages and hold {} whole chunks; what is no tensor, and "
+                    "tensors without elements, are not named there and are lost",
+                    why.message(), scan.storages.size(), scan.whole_chunks));
     std::vector<StorageEntry> entries;
     for (std::size_t i = 0; i < scan.storages.size(); ++i) {
         const NamedStorage& storage = scan.storages[i];
@@ -209,6 +226,7 @@ Document salvage_by_records(const Source& source, const Context& context, const 
         if (!scan.is_whole(i)) entries.back() = {};
     }
     const auto store = std::make_shared<ChunkStore>(source.file, scan.chunks, entries);
+    Tree tree(document);
     for (std::size_t i = 0; i < scan.storages.size(); ++i) {
         const NamedStorage& named = scan.storages[i];
         if (!scan.is_whole(i)) {
@@ -234,7 +252,7 @@ Document salvage_by_records(const Source& source, const Context& context, const 
             node->offset = tensor.offset;
             node->storage = storage;
             node->check_bounds(tensor.path);
-            place(document, tensor.path, Value::of(node));
+            tree.place(tensor.path, Value::of(node));
         }
     }
     return document;

@@ -199,7 +199,10 @@ private:
                                                      xxh3.digest().hex(), entry.digest->hex())});
             } catch (const Error& error) {
                 if (error.code() == ErrorCode::kCancelled) throw;
-                findings_.push_back({Severity::kDamage, store_.name(storage), error.message()});
+                const std::string named = fmt::format("'{}': ", store_.name(storage));
+                const std::string& what = error.message();
+                findings_.push_back({Severity::kDamage, store_.name(storage),
+                                     what.starts_with(named) ? what.substr(named.size()) : what});
             }
         }
     }

@@ -81,6 +81,25 @@ ChunkNote append_record(std::string& out, RecordHeader header, std::string_view 
     return note;
 }
 
+/// Names as they stand beside a chunk: many are alike, and are packed.
+struct Names {
+    std::string bytes;
+    bool are_packed = false;
+
+    explicit Names(const std::vector<StorageName>& names) : bytes(pack_names(names)) {
+        constexpr std::size_t kWorthIt = 256;
+        constexpr int kLevel = 3;
+        if (bytes.size() < kWorthIt) return;
+        std::string packed;
+        for (unsigned i = 0; i < 4; ++i) packed.push_back(static_cast<char>(bytes.size() >> (8 * i)));
+        packed += zstd_frame(as_bytes(bytes), kLevel);
+        if (packed.size() >= bytes.size()) return;
+        bytes = std::move(packed);
+        are_packed = true;
+    }
+    Names() = default;
+};
+
 /// Where a chunk's entry in the index comes from.
 struct PlannedChunk {
     std::size_t extent = 0;
@@ -107,10 +126,12 @@ struct Layout {
 
     std::string index_and_footer(std::span<const ExtentResult> results, std::uint64_t offset) const {
         std::vector<ChunkEntry> chunk_entries;
+        std::vector<ChunkNote> notes;  // a shared chunk's is asked for by each storage in it
         chunk_entries.reserve(chunks.size());
         for (const PlannedChunk& chunk : chunks) {
             const ExtentResult& result = results[chunk.extent];
-            const ChunkNote note = ChunkNote::unpack(result.note);
+            notes.push_back(ChunkNote::unpack(result.note));
+            const ChunkNote& note = notes.back();
             chunk_entries.push_back({result.offset_bytes + chunk.prefix_bytes, result.size_bytes - chunk.prefix_bytes,
                                      chunk.raw_bytes, note.codec, note.xxh3});
         }
@@ -121,9 +142,8 @@ struct Layout {
             if (content.size_bytes == 0) {
                 entry.digest = Xxh3Stream().digest();
             } else {
-                const ExtentResult& result = results[chunks[content.first_chunk].extent];
-                entry.digest =
-                    content.is_shared ? ChunkNote::unpack(result.note).digests.at(content.piece) : result.raw_digest;
+                entry.digest = content.is_shared ? notes[content.first_chunk].digests.at(content.piece)
+                                                 : results[chunks[content.first_chunk].extent].raw_digest;
             }
             storage_entries.push_back(std::move(entry));
         }
@@ -241,9 +261,9 @@ private:
         layout_->contents[content].first_chunk = layout_->chunks.size();
         for (std::uint64_t at = 0; at < blob->size_bytes(); at += kChunkBytes) {
             const std::uint64_t size = std::min(kChunkBytes, blob->size_bytes() - at);
-            const std::string names = at == 0 ? pack_names(names_of(content, 0)) : std::string();
+            const Names names = at == 0 ? Names(names_of(content, 0)) : Names();
             add_chunk(
-                blob, at, size, kHeaderBytes + names.size(),
+                blob, at, size, kHeaderBytes + names.bytes.size(),
                 [names, kind = kind_of(content), number = layout_->chunks.size()](auto raw) {
                     return encode_record(raw, kind, number, names, {});
                 },
@@ -264,9 +284,9 @@ private:
             blobs.push_back(blob_of(content));
             sizes.push_back(planned.size_bytes);
         }
-        const std::string packed = pack_names(names);
+        const Names packed(names);
         add_chunk(
-            joined_blob(std::move(blobs)), 0, shared.raw_bytes, kHeaderBytes + packed.size(),
+            joined_blob(std::move(blobs)), 0, shared.raw_bytes, kHeaderBytes + packed.bytes.size(),
             [packed, kind, sizes, number = layout_->chunks.size()](auto raw) {
                 return encode_record(raw, kind, number, packed, sizes);
             },
@@ -275,11 +295,12 @@ private:
     }
 
     static Encoded encode_record(std::span<const std::byte> raw, ElementKind kind, std::uint64_t number,
-                                 const std::string& names, const std::vector<std::uint64_t>& sizes) {
+                                 const Names& names, const std::vector<std::uint64_t>& sizes) {
         RecordHeader header;
+        header.names_are_packed = names.are_packed;
         header.number = number;
         Encoded made;
-        ChunkNote note = append_record(made.stored, header, names, raw.size(),
+        ChunkNote note = append_record(made.stored, header, names.bytes, raw.size(),
                                        [&](std::string& out) { return encode_chunk(raw, kind, out); });
         Xxh3Stream xxh3;
         for (const std::uint64_t size : sizes) {
@@ -296,8 +317,10 @@ private:
     void add_raw_run(std::size_t content) {
         const BlobPtr& blob = blob_of(content);
         const std::uint64_t size = blob->size_bytes();
-        const std::string names = pack_names(names_of(content, 0));
+        const Names packed(names_of(content, 0));
+        const std::string& names = packed.bytes;
         RecordHeader header;
+        header.names_are_packed = packed.are_packed;
         header.is_run = true;
         header.raw_bytes = size;
         header.stored_bytes = size;
@@ -345,6 +368,7 @@ private:
                                      std::span<const ExtentResult> results) {
         header.type = RecordType::kRunChecksums;
         header.is_run = false;
+        header.names_are_packed = false;
         header.padding_bytes = 0;
         std::string bytes;
         append_record(bytes, header, {}, 8 * extents.size(), [&](std::string& out) {

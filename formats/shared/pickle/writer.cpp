@@ -292,11 +292,18 @@ private:
 
     void save_tuple(const SequenceNode& node) {
         if (node.items.empty()) return out_.put(")");
+        // A tuple may hold itself by way of a list or dict, which the memo knows by the time it is met again. Where
+        // nothing new was remembered since it was opened last, there is no such way, and no end.
+        const auto [open, is_new] = open_tuples_.try_emplace(&node, memo_.size());
+        if (!is_new && open->second == memo_.size())
+            throw Error(ErrorCode::kRefused, "a tuple contains itself, which no pickle can say");
+        open->second = memo_.size();
         if (node.items.size() > 3) out_.put("(");
         later(Task::Kind::kTupleEnd, &node);
         for (std::size_t i = node.items.size(); i-- > 0;) later_save(node.items[i]);
     }
     void tuple_end(const SequenceNode& node) {
+        open_tuples_.erase(&node);
         const std::size_t size = node.items.size();
         if (memo_.count(memo_key(&node)) != 0) {  // it contains itself: what was made inside is the tuple
             out_.put(size > 3 ? std::string("1") : std::string(size, '0'));
@@ -539,6 +546,7 @@ private:
     Output out_;
     std::vector<Task> tasks_;
     std::unordered_map<const Node*, std::size_t> memo_;
+    std::unordered_map<const SequenceNode*, std::size_t> open_tuples_;  ///< and what was remembered by then
     std::unordered_map<const Node*, const Node*> alias_;
     std::unordered_map<std::string, const Node*> globals_;
     std::unordered_map<std::string, Value> made_globals_;
