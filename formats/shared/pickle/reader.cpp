@@ -219,13 +219,7 @@ private:
         recipe->kwargs = kwargs;
         if (const auto plain = plain_value(*recipe)) {
             Node& node = *plain->node();
-            constexpr std::size_t kLongBytes = 4096;
-            const bool is_twice_as_long = node.kind == Kind::kBytes && facts_.protocol < 3 &&
-                                          recipe->callable == "_codecs.encode" &&
-                                          plain->as_bytes().size() >= kLongBytes;
-            if (is_twice_as_long) {
-                // The text that long bytes were made from says nothing that the bytes do not.
-            } else if (node.kind != Kind::kDict) {
+            if (node.kind != Kind::kDict) {
                 node.recipe =
                     std::move(recipe);  // provenance: the very text and list that the bytes or set were made from
             } else if (facts_.protocol >= 4 && !node.recipe) {
