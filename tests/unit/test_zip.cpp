@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <optional>
@@ -19,9 +18,7 @@ namespace fs = std::filesystem;
 namespace {
 
 void put(std::string& bytes, std::uint64_t value, std::size_t width) {
-    char raw[8];
-    std::memcpy(raw, &value, 8);
-    bytes.append(raw, width);
+    for (std::size_t i = 0; i < width; ++i) bytes += static_cast<char>(i < 8 ? value >> (8 * i) : 0);
 }
 
 /// One member, with every field that a lie could be in.
