@@ -10,7 +10,7 @@ namespace ckpt {
 namespace {
 
 constexpr std::size_t kLargeDict = 24;       // from here on a table pays
-constexpr std::size_t kShortTextBytes = 64;  // up to here comparing is cheaper than looking up
+constexpr std::size_t kShortTextBytes = 64;  // up to here it is not worth remembering by node
 
 void append_number(std::string& out, std::uint64_t number) {
     char bytes[8];
@@ -136,7 +136,8 @@ PickleKeyClasses::Id PickleKeyClasses::of(const Value& key) {
     Id id = kUnhashable;
     const auto enter = [&](const Value& value) {  // true: `id` is known
         const Node* node = value.node();
-        if (node != nullptr) {
+        const bool is_short = value.is(Kind::kString) && value.as_string().size() <= kShortTextBytes;
+        if (node != nullptr && !is_short) {
             // What is open counts as unhashable: a circle, which no stream can make of tuples alone.
             const auto [it, is_new] = nodes_.try_emplace(node, kUnhashable);
             if (is_new && is_composite(value)) {
