@@ -12,3 +12,9 @@ pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)         # formats/share
 pkg_check_modules(deflate REQUIRED IMPORTED_TARGET libdeflate)   # libckpt (crc32), formats/shared/zip, formats/shared/h5
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)     # libckpt
 pkg_check_modules(crypto REQUIRED IMPORTED_TARGET libcrypto)     # libckpt (sha256)
+pkg_check_modules(lz4 REQUIRED IMPORTED_TARGET liblz4)           # formats/shared/h5
+pkg_check_modules(lzf REQUIRED IMPORTED_TARGET liblzf)           # formats/shared/h5
+pkg_check_modules(blosc REQUIRED IMPORTED_TARGET blosc)          # formats/shared/h5
+find_package(BZip2 REQUIRED)                    # formats/shared/h5
+list(APPEND CMAKE_MODULE_PATH ${PROJECT_SOURCE_DIR}/cmake)
+find_package(AEC REQUIRED)                      # formats/shared/h5

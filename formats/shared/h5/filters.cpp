@@ -1,87 +1,56 @@
-// Undoing deflate, shuffle, fletcher32 and zstd. Facts: hdf5.md, 12.
+// Undoing pipelines of filters; shuffle and fletcher32 are undone here. Facts: hdf5.md, 12.
 #include "formats/shared/h5/filters.hpp"
-
-#include <libdeflate.h>
-#include <zstd.h>
 
 #include <algorithm>
 #include <array>
 #include <utility>
 
 #include "formats/shared/h5/cursor.hpp"
+#include "formats/shared/h5/filter_decoders.hpp"
 
 namespace ckpt::h5 {
 namespace {
 
-enum FilterId : unsigned { kDeflate = 1, kShuffle = 2, kFletcher32 = 3, kZstd = 32015 };
+enum FilterId : unsigned { kShuffle = 2, kFletcher32 = 3 };
 
-/// Deflate cannot make more than 1032 bytes of one.
-constexpr std::uint64_t kDeflateRatio = 1032;
-
-struct Named {
+/// A filter id that somebody registered.
+struct Known {
     unsigned id;
     std::string_view name;
+    Decoder decode = nullptr;         ///< nullptr for shuffle and fletcher32, and for those that are not read
+    std::uint64_t most_per_byte = 0;  ///< bytes that one stored byte can unpack to, at most; 0: any number
 };
-constexpr std::array<Named, 16> kNames = {{{kDeflate, "gzip"},
-                                           {kShuffle, "shuffle"},
-                                           {kFletcher32, "fletcher32"},
-                                           {4, "szip"},
-                                           {5, "nbit"},
-                                           {6, "scaleoffset"},
-                                           {305, "lzo"},
-                                           {307, "bzip2"},
-                                           {32000, "lzf"},
-                                           {32001, "blosc"},
-                                           {32004, "lz4"},
-                                           {32008, "bitshuffle"},
-                                           {32013, "zfp"},
-                                           {32015, "zstd"},
-                                           {32017, "sz"},
-                                           {32026, "blosc2"}}};
+constexpr std::array<Known, 16> kFilters = {{{1, "gzip", decode_deflate, 1032},
+                                             {kShuffle, "shuffle"},
+                                             {kFletcher32, "fletcher32"},
+                                             {4, "szip", decode_szip},
+                                             {5, "nbit", decode_nbit},
+                                             {6, "scaleoffset", decode_scaleoffset},
+                                             {305, "lzo"},
+                                             {307, "bzip2", decode_bzip2},
+                                             {32000, "lzf", decode_lzf, 88},
+                                             {32001, "blosc", decode_blosc},
+                                             {32004, "lz4", decode_lz4},
+                                             {32008, "bitshuffle"},
+                                             {32013, "zfp"},
+                                             {32015, "zstd", decode_zstd},
+                                             {32017, "sz"},
+                                             {32026, "blosc2"}}};
 
-Buffer inflate(const Buffer& stored, std::size_t limit_bytes) {
-    const std::uint64_t most = (std::uint64_t{stored.size()} + 1) * kDeflateRatio;
-    Buffer out(static_cast<std::size_t>(std::min<std::uint64_t>(limit_bytes, most)));
-    const std::unique_ptr<libdeflate_decompressor, void (*)(libdeflate_decompressor*)> decompressor(
-        libdeflate_alloc_decompressor(), libdeflate_free_decompressor);
-    if (!decompressor) throw std::bad_alloc();
-    std::size_t written = 0;
-    const libdeflate_result result =
-        libdeflate_zlib_decompress(decompressor.get(), stored.data(), stored.size(), out.data(), out.size(), &written);
-    if (result == LIBDEFLATE_INSUFFICIENT_SPACE) {
-        throw_damaged("gzip: a chunk unpacks to more than the {} bytes that it may have", limit_bytes);
-    }
-    require(result == LIBDEFLATE_SUCCESS, "gzip: a chunk's {} stored bytes are no sound zlib stream", stored.size());
-    out.shrink(written);
-    return out;
+/// nullptr for ids that nobody registered.
+const Known* find_filter(unsigned id) noexcept {
+    const auto* found =
+        std::find_if(kFilters.begin(), kFilters.end(), [id](const Known& known) { return known.id == id; });
+    return found == kFilters.end() ? nullptr : found;
 }
 
-Buffer unpack_zstd(const Buffer& stored, std::size_t limit_bytes) {
-    const unsigned long long claimed = ZSTD_getFrameContentSize(stored.data(), stored.size());
-    require(claimed != ZSTD_CONTENTSIZE_ERROR, "zstd: a chunk's {} stored bytes are no frame", stored.size());
-    const bool is_known = claimed != ZSTD_CONTENTSIZE_UNKNOWN;
-    require(!is_known || claimed <= limit_bytes, "zstd: a chunk unpacks to {} bytes, more than the {} that it may have",
-            claimed, limit_bytes);
-    Buffer out(is_known ? static_cast<std::size_t>(claimed) : limit_bytes);
-    const std::size_t written = ZSTD_decompress(out.data(), out.size(), stored.data(), stored.size());
-    if (ZSTD_isError(written) != 0) throw_damaged("zstd: a chunk cannot be unpacked: {}", ZSTD_getErrorName(written));
-    out.shrink(written);
-    return out;
-}
-
-/// Byte j of element i lies at j * n + i; bytes behind the last whole element stay where they are.
-Buffer unshuffle(Buffer stored, std::uint64_t element_bytes) {
+Buffer undo_shuffle(Buffer stored, const Filter& filter) {
+    require(!filter.parameters.empty(), "shuffle: its parameter is missing");
+    const std::size_t element_bytes = filter.parameters.front();
     require(element_bytes > 0, "shuffle: elements of 0 bytes");
     if (element_bytes == 1 || stored.size() / element_bytes < 2) return stored;
-    const auto width = static_cast<std::size_t>(element_bytes);
-    const std::size_t count = stored.size() / width;
     Buffer out(stored.size());
-    for (std::size_t j = 0; j < width; ++j) {
-        const std::byte* from = stored.data() + j * count;
-        std::byte* to = out.data() + j;
-        for (std::size_t i = 0; i < count; ++i) to[i * width] = from[i];
-    }
-    std::copy(stored.data() + count * width, stored.data() + stored.size(), out.data() + count * width);
+    unshuffle(stored.span(), element_bytes, out.span());
     return out;
 }
 
@@ -125,16 +94,37 @@ Buffer check_fletcher32(Buffer stored) {
     return stored;
 }
 
+Buffer decode(const Buffer& stored, const Filter& filter, const Known& known, std::size_t limit_bytes) {
+    std::uint64_t most = limit_bytes;
+    if (known.most_per_byte > 0) most = std::min(most, (std::uint64_t{stored.size()} + 1) * known.most_per_byte);
+    Buffer out(static_cast<std::size_t>(most));
+    out.shrink(known.decode(stored.span(), filter.parameters, out.span()));
+    return out;
+}
+
 }  // namespace
 
+void unshuffle(std::span<const std::byte> stored, std::size_t element_bytes, std::span<std::byte> out) noexcept {
+    const std::size_t count = stored.size() / element_bytes;
+    const std::size_t whole = count * element_bytes;
+    for (std::size_t j = 0; count > 0 && j < element_bytes; ++j) {
+        const std::byte* from = stored.data() + j * count;
+        std::byte* to = out.data() + j;
+        for (std::size_t i = 0; i < count; ++i) to[i * element_bytes] = from[i];
+    }
+    std::copy(stored.data() + whole, stored.data() + stored.size(), out.data() + whole);
+}
+
 std::string_view filter_name(unsigned id) noexcept {
-    const auto* found = std::find_if(kNames.begin(), kNames.end(), [id](const Named& named) { return named.id == id; });
-    return found == kNames.end() ? std::string_view() : found->name;
+    const Known* known = find_filter(id);
+    return known == nullptr ? std::string_view() : known->name;
 }
 
 void require_known_filters(std::span<const Filter> filters) {
     for (const Filter& filter : filters) {
-        if (filter.id == kDeflate || filter.id == kShuffle || filter.id == kFletcher32 || filter.id == kZstd) continue;
+        const Known* known = find_filter(filter.id);
+        if (filter.id == kShuffle || filter.id == kFletcher32 || (known != nullptr && known->decode != nullptr))
+            continue;
         throw_error(ErrorCode::kUnsupported, "filter {} ({}) is not read", filter.id,
                     filter.name.empty() ? "of no known name" : filter.name);
     }
@@ -143,24 +133,16 @@ void require_known_filters(std::span<const Filter> filters) {
 Buffer undo_filters(Buffer stored, std::span<const Filter> filters, std::uint32_t mask, std::size_t size_bytes) {
     for (std::size_t i = filters.size(); i-- > 0;) {
         if ((mask >> i & 1) != 0) continue;
+        const Filter& filter = filters[i];
         // Only the first filter must give the chunk's size; the others may have added headers and checksums.
         const std::size_t limit = i == 0 ? size_bytes : size_bytes + size_bytes / 8 + 1024;
-        switch (filters[i].id) {
-            case kDeflate:
-                stored = inflate(stored, limit);
-                break;
-            case kShuffle:
-                require(!filters[i].parameters.empty(), "shuffle: its parameter is missing");
-                stored = unshuffle(std::move(stored), filters[i].parameters.front());
-                break;
-            case kFletcher32:
-                stored = check_fletcher32(std::move(stored));
-                break;
-            case kZstd:
-                stored = unpack_zstd(stored, limit);
-                break;
-            default:
-                require_known_filters(filters.subspan(i, 1));
+        if (filter.id == kShuffle) {
+            stored = undo_shuffle(std::move(stored), filter);
+        } else if (filter.id == kFletcher32) {
+            stored = check_fletcher32(std::move(stored));
+        } else {
+            require_known_filters(filters.subspan(i, 1));
+            stored = decode(stored, filter, *find_filter(filter.id), limit);
         }
     }
     require(stored.size() == size_bytes, "a chunk has {} bytes after its filters, {} are due", stored.size(),

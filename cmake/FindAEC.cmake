@@ -1,0 +1,10 @@
+# libaec, which Debian ships without a package file: the target AEC::AEC.
+find_path(AEC_INCLUDE_DIR libaec.h)
+find_library(AEC_LIBRARY aec)
+mark_as_advanced(AEC_INCLUDE_DIR AEC_LIBRARY)
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(AEC REQUIRED_VARS AEC_LIBRARY AEC_INCLUDE_DIR)
+if(AEC_FOUND AND NOT TARGET AEC::AEC)
+  add_library(AEC::AEC UNKNOWN IMPORTED)
+  set_target_properties(AEC::AEC PROPERTIES IMPORTED_LOCATION "${AEC_LIBRARY}" INTERFACE_INCLUDE_DIRECTORIES "${AEC_INCLUDE_DIR}")
+endif()
