@@ -4,6 +4,18 @@ DTYPES = {"<f2": "float16", "<f4": "float32", "<f8": "float64", "bool": "bool", 
           **{f"{order}{kind}{size}": f"{'u' if kind == 'u' else ''}int{8 * size}" for order in "<>|" for kind in "iu" for size in (1, 2, 4, 8)},
           ">f2": "float16", ">f4": "float32", ">f8": "float64", ">c8": "complex64", ">c16": "complex128"}
 
+REFUSED_FILTERS = {"bitshuffle", "blosc2", "zfp"}
+
+
+def is_refused(entry):
+    """A dataset with a filter that is refused by name."""
+    return any(f["name"] in REFUSED_FILTERS for f in entry.get("filters") or ())
+
+
+def exit_code(manifest):
+    """Of inspecting the whole file: 5 if a dataset of it is refused."""
+    return 5 if any(is_refused(entry) for entry in manifest["entries"]) else 0
+
 
 def compare(manifest, ours):
     """Differences as text."""
@@ -14,6 +26,9 @@ def compare(manifest, ours):
         found = mine.get(where)
         if found is None:
             problems.append(f"{where!r} is missing ({kind})")
+        elif is_refused(entry):
+            if found.get("type") != "damaged":
+                problems.append(f"{where!r} has a filter that is refused, shown as {found['kind']}")
         elif kind == "group" and found["kind"] != "dict":
             problems.append(f"{where!r} is a group, shown as {found['kind']}")
         elif kind == "hardlink" and (found["kind"] != "shared" or found["same_as"] != entry["same_as"]):
