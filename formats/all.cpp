@@ -2,6 +2,7 @@
 #include "formats/all.hpp"
 
 #include "formats/hdf5/hdf5_format.hpp"
+#include "formats/jld2/jld2_format.hpp"
 #include "formats/native/native_format.hpp"
 #include "formats/torch/torch_format.hpp"
 
@@ -12,6 +13,7 @@ Registry all_formats() {
     formats.push_back(make_native_format());
     formats.push_back(make_torch_format());
     formats.push_back(make_hdf5_format());
+    formats.push_back(make_jld2_format());
     return Registry(std::move(formats));
 }
 

@@ -105,38 +105,6 @@ Value hdf5_object(Pool& pool, std::string_view type, const std::vector<std::pair
     return Value::of(node);
 }
 
-Value ElementReader::number(DType dtype, const std::byte* bytes) {
-    const DTypeInfo& info = dtype_info(dtype);
-    Value value;
-    switch (info.cls) {
-        case DTypeClass::kBool:
-            value = Value::boolean(*bytes != std::byte{0});
-            break;
-        case DTypeClass::kFloat:
-            value = Value::real(element_as_double(dtype, bytes));
-            break;
-        case DTypeClass::kComplex: {
-            value = pool_.complex(element_as_complex(dtype, bytes));
-            if (dtype != DType::kComplex128) value.node()->type = numpy_scalar_name(dtype);
-            return value;
-        }
-        default: {
-            std::uint64_t bits = 0;
-            const unsigned width = dtype_width(dtype);
-            for (unsigned i = 0; i < width; ++i) bits |= std::to_integer<std::uint64_t>(bytes[i]) << (8 * i);
-            if (info.cls == DTypeClass::kSigned) {
-                const unsigned unused = 64 - 8 * width;
-                value = Value::integer(static_cast<std::int64_t>(bits << unused) >> unused);
-            } else {
-                value = Value::unsigned_integer(bits);
-            }
-        }
-    }
-    const bool is_pythons = dtype == DType::kBool || dtype == DType::kFloat64 || dtype == DType::kInt64 ||
-                            (dtype == DType::kUInt64 && !value.as_int64());
-    return is_pythons ? value : pool_.typed_scalar(value, numpy_scalar_name(dtype));
-}
-
 Value ElementReader::tensor(DType dtype, const Dims& dims, BlobPtr data) {
     auto* node = pool_.make<TensorNode>();
     node->dtype = dtype;
@@ -162,7 +130,7 @@ Value ElementReader::value(const h5::Datatype& type, const h5::Dataspace& space,
         const bool is_number = dims.empty() && !numpy_scalar_name(*dtype).empty();
         if (!is_number) return tensor(*dtype, dims, std::move(elements));
         const std::string bytes = read_all(*elements, 16);
-        return number(*dtype, reinterpret_cast<const std::byte*>(bytes.data()));
+        return h5::number_value(pool_, *dtype, reinterpret_cast<const std::byte*>(bytes.data()));
     }
     if (type.cls == h5::TypeClass::kArray) {
         h5::Dataspace whole = space;

@@ -21,9 +21,6 @@ public:
     /// Throws Error (kUnsupported) naming the type that is not read.
     Value value(const h5::Datatype& type, const h5::Dataspace& space, const BlobPtr& data);
 
-    /// A number of a type that has numbers in Python; `bytes` are one little-endian element.
-    Value number(DType dtype, const std::byte* bytes);
-
     struct PendingReference {
         StringNode* path;
         std::uint64_t address;

@@ -2,6 +2,7 @@
 #include "formats/hdf5/hdf5_format.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "formats/hdf5/read_document.hpp"
 #include "formats/hdf5/write_document.hpp"
@@ -14,6 +15,8 @@ namespace ckpt {
 namespace {
 
 constexpr std::string_view kSignature = "\x89HDF\r\n\x1a\n";
+constexpr std::array<std::string_view, 2> kJld2Headers = {"HDF5-based Julia Data Format, version ",
+                                                          "Julia data file (HDF5), version 0.2."};
 constexpr std::size_t kMostDepth = 100000;
 
 /// Whether the signature stands at 0, 512, 1024, ... within what was read of the file.
@@ -44,6 +47,10 @@ public:
 
     Evidence probe(const Source& source) const noexcept override {
         if (source.is_folder) return Evidence::kNo;
+        // JLD2 is HDF5 behind a user block that says so; it has a layout of its own.
+        for (const std::string_view header : kJld2Headers) {
+            if (source.head.starts_with(header)) return Evidence::kByName;
+        }
         if (has_signature(source.head)) return Evidence::kCertain;
         if (!source.head.empty() && source.head.size() < kSignature.size() && kSignature.starts_with(source.head))
             return Evidence::kLikely;

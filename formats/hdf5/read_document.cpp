@@ -8,10 +8,10 @@
 #include "formats/hdf5/elements.hpp"
 #include "formats/hdf5/own_attributes.hpp"
 #include "formats/hdf5/schema.hpp"
-#include "formats/hdf5/storages.hpp"
 #include "formats/hdf5/text.hpp"
 #include "formats/hdf5/types.hpp"
 #include "formats/hdf5/value_text.hpp"
+#include "formats/shared/views/storages.hpp"
 #include "libckpt/error.hpp"
 #include "libckpt/path.hpp"
 
@@ -505,7 +505,7 @@ private:
             const unsigned width = dtype_width(tensor.dtype);
             for (std::size_t at = 0; at + width <= bytes.size(); at += width)
                 node->items.push_back(
-                    elements_.number(tensor.dtype, reinterpret_cast<const std::byte*>(bytes.data() + at)));
+                    h5::number_value(pool(), tensor.dtype, reinterpret_cast<const std::byte*>(bytes.data() + at)));
         } else {
             throw_damaged("the elements of a packed sequence are no values");
         }

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "formats/hdf5/views.hpp"
+#include "formats/shared/views/views.hpp"
 #include "libckpt/meaning.hpp"
 
 namespace ckpt::hdf5 {

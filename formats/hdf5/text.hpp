@@ -1,20 +1,16 @@
-// Text as HDF5 holds it: names of links, and strings without NUL (README: "Names").
+// Names of links for keys (README: "Names").
 #pragma once
 
 #include <string>
-#include <string_view>
 
+#include "formats/shared/h5/text.hpp"
 #include "libckpt/value.hpp"
 
 namespace ckpt::hdf5 {
 
-/// Well-formed UTF-8, without surrogates.
-bool is_strict_utf8(std::string_view text);
-/// Text that a string of HDF5 can hold: strict UTF-8 without NUL.
-bool is_plain_text(std::string_view text);
-
-/// A link's name as text: bytes that are not UTF-8 become lone surrogates U+DC80 to U+DCFF, as Python has them.
-std::string name_to_text(std::string_view name);
+using h5::is_plain_text;
+using h5::is_strict_utf8;
+using h5::name_to_text;
 
 struct LinkName {
     std::string name;

@@ -283,15 +283,18 @@ private:
     Entries others_;
 };
 
+/// Types of Julia's own modules, and those with parameters in braces, be there none.
+bool is_julias(std::string_view name) {
+    const std::string_view root = name.substr(0, std::min(name.find('.'), name.size()));
+    return root == "Main" || root == "Base" || root == "Core" || name.find('{') != std::string_view::npos;
+}
+
 }  // namespace
 
 bool has_python_recipe(const Node& node) {
     if (!node.recipe || !node.recipe->callee.is_null() || node.recipe->module_length != 0) return true;
-    const std::string_view name = node.recipe->callable;
-    const auto dot = name.find('.');
-    if (dot == std::string_view::npos) return false;
-    const std::string_view root = name.substr(0, dot);
-    return root != "Main" && root != "Base" && root != "Core";
+    const std::string& name = node.recipe->callable;
+    return name.find('.') != std::string::npos && !is_julias(name) && !is_julias(node.type);
 }
 
 Value tagged_value(Pool& scratch, Value value) {

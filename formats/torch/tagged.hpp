@@ -5,8 +5,8 @@
 
 namespace ckpt {
 
-/// Whether a pickle can name what made the node: false for a class without a module, and for those of Julia's own
-/// modules. Nodes without a recipe are not asked.
+/// Whether a pickle can name what made the node: false for a class without a module, and for those of Julia (of its
+/// own modules, or with braces). Nodes without a recipe are not asked.
 bool has_python_recipe(const Node& node);
 
 /// The dict that stands for a value with a class of its own. Its parts are those of the value itself, nothing is

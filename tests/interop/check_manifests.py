@@ -4,6 +4,7 @@ import pathlib
 import sys
 
 import hdf5_manifest
+import jld2_manifest
 import torch_manifest
 from common import Tally, run
 
@@ -28,6 +29,8 @@ def check(ckpt, expected, tally):
     ours = json.loads(out)
     if path.suffix in HDF5_SUFFIXES:
         problems = hdf5_manifest.compare(manifest, ours)
+    elif path.suffix == ".jld2":
+        problems = jld2_manifest.compare(manifest, ours)
     elif "torchscript" in path.name:  # the manifest names tensors as torch.jit.load does; ours stand where the archive has them
         wanted = {e["sha256"] for e in manifest["entries"] if e["kind"] == "tensor"}
         problems = [] if wanted <= {e.get("sha256") for e in ours["entries"]} else ["tensors missing"]

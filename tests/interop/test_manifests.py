@@ -14,6 +14,8 @@ HDF5 = ["checkpoint_flat", "checkpoint_nested", "checkpoint_dots_to_groups", "nu
         "names", "order", "libver_earliest", "libver_v108", "libver_v110", "keras3.weights"]
 for expected in sorted((FIXTURES / "torch").rglob("*.expected.json")):
     check(options.ckpt, expected, tally)
+for expected in sorted((FIXTURES / "jld2").rglob("*.expected.json")):
+    check(options.ckpt, expected, tally)
 for stem in HDF5:
     check(options.ckpt, FIXTURES / "hdf5" / f"{stem}.h5.expected.json", tally)
 tally.finish()

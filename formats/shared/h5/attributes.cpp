@@ -77,13 +77,13 @@ Attribute read_attribute(const Image& image, std::string_view bytes) {
     require(name.find('\0') != std::string_view::npos, "attribute name of {} bytes has no end", name_bytes);
     Attribute attribute;
     attribute.name = name.substr(0, name.find('\0'));
-    MessageBody type{std::string(cursor.take(padded(type_bytes))), false};
-    MessageBody space{std::string(cursor.take(padded(space_bytes))), false};
+    MessageBody type{std::string(cursor.take(padded(type_bytes))), false, 0};
+    MessageBody space{std::string(cursor.take(padded(space_bytes))), false, 0};
     try {
         if ((flags & kSharedType) != 0) type = shared_body(image, MessageType::kDatatype, type.bytes);
         if ((flags & kSharedSpace) != 0) space = shared_body(image, MessageType::kDataspace, space.bytes);
         Cursor type_cursor(type.bytes, image.widths(), "datatype");
-        attribute.type = read_datatype(type_cursor);
+        attribute.type = read_datatype(type_cursor, image.dialect());
         Cursor space_cursor(space.bytes, image.widths(), "dataspace");
         attribute.space = read_dataspace(space_cursor);
         const std::uint64_t size =

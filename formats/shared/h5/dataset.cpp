@@ -213,8 +213,9 @@ Dataset read_dataset(const Image& image, const ObjectHeader& header) {
     Dataset dataset;
     const MessageBody type_body = message_body(image, *type);
     Cursor type_cursor(type_body.bytes, image.widths(), "datatype");
-    dataset.type = read_datatype(type_cursor);
+    dataset.type = read_datatype(type_cursor, image.dialect());
     dataset.type_is_committed = type_body.is_committed;
+    dataset.type_address = type_body.committed_address;
     const MessageBody space_body = message_body(image, *space);
     Cursor space_cursor(space_body.bytes, image.widths(), "dataspace");
     dataset.space = read_dataspace(space_cursor);

@@ -12,7 +12,13 @@ namespace {
 
 constexpr unsigned kMaxNumberBytes = 64;
 
-DatatypePtr read_nested(Cursor& cursor, unsigned depth);
+struct Nesting {
+    unsigned depth;
+    Dialect dialect;
+    Nesting inner() const { return {depth + 1, dialect}; }
+};
+
+DatatypePtr read_nested(Cursor& cursor, Nesting at);
 
 /// Names of members are padded to 8 bytes before version 3.
 std::string read_padded_name(Cursor& cursor, unsigned version) {
@@ -78,13 +84,13 @@ void read_text_kind(Datatype& type, unsigned padding, unsigned character_set) {
     type.is_utf8 = character_set == 1;
 }
 
-DatatypePtr read_old_inline_array(Cursor& cursor, unsigned depth) {
+DatatypePtr read_old_inline_array(Cursor& cursor, Nesting at) {
     const unsigned rank = cursor.u8();
     cursor.skip(11);
     require(rank <= 4, "compound member of rank {}; 4 is the most there is", rank);
     std::array<std::uint32_t, 4> dims = {};
     for (std::uint32_t& dim : dims) dim = cursor.u32();
-    DatatypePtr base = read_nested(cursor, depth + 1);
+    DatatypePtr base = read_nested(cursor, at.inner());
     return rank == 0 ? base : array_of(std::move(base), {dims.begin(), dims.begin() + rank});
 }
 
@@ -106,7 +112,7 @@ void check_members(const Datatype& type) {
     }
 }
 
-void read_compound(Datatype& type, unsigned bits, Cursor& cursor, unsigned depth) {
+void read_compound(Datatype& type, unsigned bits, Cursor& cursor, Nesting at) {
     const unsigned count = bits & 0xffff;
     require(count > 0, "compound has no members");
     require(count <= cursor.left() / 2, "compound claims {} members in {} bytes", count, cursor.left());
@@ -115,15 +121,15 @@ void read_compound(Datatype& type, unsigned bits, Cursor& cursor, unsigned depth
         CompoundMember member;
         member.name = read_padded_name(cursor, type.version);
         member.offset_bytes = static_cast<std::uint32_t>(cursor.number(offset_bytes));
-        member.type = type.version == 1 ? read_old_inline_array(cursor, depth) : read_nested(cursor, depth + 1);
+        member.type = type.version == 1 ? read_old_inline_array(cursor, at) : read_nested(cursor, at.inner());
         type.members.push_back(std::move(member));
     }
     check_members(type);
 }
 
-void read_enum(Datatype& type, unsigned bits, Cursor& cursor, unsigned depth) {
+void read_enum(Datatype& type, unsigned bits, Cursor& cursor, Nesting at) {
     const unsigned count = bits & 0xffff;
-    type.base = read_nested(cursor, depth + 1);
+    type.base = read_nested(cursor, at.inner());
     require(type.base->cls == TypeClass::kInteger && type.base->size_bytes == type.size_bytes,
             "enum of {} bytes has a base that is no integer of that size", type.size_bytes);
     require(count <= cursor.left() / 2, "enum claims {} members in {} bytes", count, cursor.left());
@@ -136,14 +142,14 @@ void read_enum(Datatype& type, unsigned bits, Cursor& cursor, unsigned depth) {
     for (EnumMember& member : type.enum_members) member.bytes = cursor.take(type.size_bytes);
 }
 
-void read_array(Datatype& type, Cursor& cursor, unsigned depth) {
+void read_array(Datatype& type, Cursor& cursor, Nesting at) {
     const unsigned rank = cursor.u8();
     require(rank >= 1 && rank <= kMaxRank, "array type of rank {}", rank);
     if (type.version < 3) cursor.skip(3);
     std::vector<std::uint32_t> dims(rank);
     for (std::uint32_t& dim : dims) dim = cursor.u32();
     if (type.version < 3) cursor.skip(4U * rank);
-    const DatatypePtr array = array_of(read_nested(cursor, depth + 1), std::move(dims));
+    const DatatypePtr array = array_of(read_nested(cursor, at.inner()), std::move(dims));
     require(array->size_bytes == type.size_bytes, "array type has {} bytes, its dimensions give {}", type.size_bytes,
             array->size_bytes);
     type.base = array->base;
@@ -161,7 +167,7 @@ void read_reference(Datatype& type, unsigned bits) {
     type.reference = kind == 0 ? ReferenceKind::kObject : ReferenceKind::kRegion;
 }
 
-void read_properties(Datatype& type, unsigned bits, Cursor& cursor, unsigned depth) {
+void read_properties(Datatype& type, unsigned bits, Cursor& cursor, Nesting at) {
     type.order = (bits & 1) != 0 ? ByteOrder::kBig : ByteOrder::kLittle;
     switch (type.cls) {
         case TypeClass::kInteger:
@@ -182,23 +188,23 @@ void read_properties(Datatype& type, unsigned bits, Cursor& cursor, unsigned dep
             return;
         }
         case TypeClass::kCompound:
-            return read_compound(type, bits, cursor, depth);
+            return read_compound(type, bits, cursor, at);
         case TypeClass::kReference:
             return read_reference(type, bits);
         case TypeClass::kEnum:
-            return read_enum(type, bits, cursor, depth);
+            return read_enum(type, bits, cursor, at);
         case TypeClass::kVlen:
             require((bits & 15) <= 1, "variable-length type of kind {}", bits & 15);
             type.is_string = (bits & 15) == 1;
             if (type.is_string) read_text_kind(type, (bits >> 4) & 15, (bits >> 8) & 15);
-            type.base = read_nested(cursor, depth + 1);
+            type.base = read_nested(cursor, at.inner());
             require(type.size_bytes == 4 + cursor.widths().offset_bytes + 4, "variable-length type of {} bytes",
                     type.size_bytes);
             return;
         case TypeClass::kArray:
-            return read_array(type, cursor, depth);
+            return read_array(type, cursor, at);
         case TypeClass::kComplex:
-            type.base = read_nested(cursor, depth + 1);
+            type.base = read_nested(cursor, at.inner());
             require(type.base->cls == TypeClass::kFloat && type.size_bytes == 2 * type.base->size_bytes,
                     "complex type is not two floats");
             return;
@@ -206,14 +212,15 @@ void read_properties(Datatype& type, unsigned bits, Cursor& cursor, unsigned dep
 }
 
 /// Recursion is bounded by kMaxTypeDepth.
-DatatypePtr read_nested(Cursor& cursor, unsigned depth) {
-    require(depth <= kMaxTypeDepth, "datatype is nested more than {} deep", kMaxTypeDepth);
+DatatypePtr read_nested(Cursor& cursor, Nesting at) {
+    require(at.depth <= kMaxTypeDepth, "datatype is nested more than {} deep", kMaxTypeDepth);
     auto type = std::make_shared<Datatype>();
     const unsigned head = cursor.u8();
     const auto bits = static_cast<unsigned>(cursor.number(3));
     const unsigned cls = head & 15;
     type->version = static_cast<std::uint8_t>(head >> 4);
     type->size_bytes = cursor.u32();
+    if (type->version == 0 && at.dialect == Dialect::kJld2) type->version = 3;
     require(type->version >= 1 && type->version <= 5, "datatype has version {}; 1 to 5 are known", type->version);
     require(cls <= static_cast<unsigned>(TypeClass::kComplex), "datatype has class {}; 0 to 11 are known", cls);
     type->cls = static_cast<TypeClass>(cls);
@@ -221,7 +228,7 @@ DatatypePtr read_nested(Cursor& cursor, unsigned depth) {
     require(type->size_bytes > 0 || type->cls == TypeClass::kString, "datatype of 0 bytes");
     require(type->size_bytes <= kMaxElementBytes, "datatype of {} bytes is over the limit of {}", type->size_bytes,
             kMaxElementBytes);
-    read_properties(*type, bits, cursor, depth);
+    read_properties(*type, bits, cursor, at);
     return type;
 }
 
@@ -232,8 +239,8 @@ bool is_float_with(const Datatype& type, unsigned size_bytes, FloatFields fields
 
 }  // namespace
 
-DatatypePtr read_datatype(Cursor& cursor) {
-    return read_nested(cursor, 0);
+DatatypePtr read_datatype(Cursor& cursor, Dialect dialect) {
+    return read_nested(cursor, {0, dialect});
 }
 
 bool Datatype::has_heap_references() const {

@@ -95,7 +95,10 @@ struct Datatype {
     const Datatype& complex_part() const;
 };
 
+/// Whose files are read: JLD2 0.4.51 and 0.4.52 wrote datatypes of version 0 where they meant 3.
+enum class Dialect : std::uint8_t { kHdf5, kJld2 };
+
 /// Parses a datatype message. Throws Error (kDamaged), and (kUnsupported) for classes and versions nobody knows yet.
-DatatypePtr read_datatype(Cursor& cursor);
+DatatypePtr read_datatype(Cursor& cursor, Dialect dialect);
 
 }  // namespace ckpt::h5

@@ -151,7 +151,7 @@ void sort_links(LinkList& list) {
 
 }  // namespace
 
-LinkList read_links(const Image& image, const ObjectHeader& header) {
+LinkList read_links(const Image& image, const ObjectHeader& header, LinkOrder order) {
     LinkList list;
     if (const Message* table = header.find(MessageType::kSymbolTable)) {
         list.links = read_symbol_table(image, *table);
@@ -174,7 +174,7 @@ LinkList read_links(const Image& image, const ObjectHeader& header) {
         if (heap != kUndefinedAddress) read_dense_links(image, heap, tree, list.links);
     }
     set_bad_names_aside(list);
-    sort_links(list);
+    if (order == LinkOrder::kUsual) sort_links(list);
     return list;
 }
 

@@ -66,9 +66,9 @@ std::uint32_t Object::reference_count() const noexcept {
     return header_->reference_count;
 }
 
-LinkList Object::links() const {
+LinkList Object::links(LinkOrder order) const {
     require(kind_ == ObjectKind::kGroup, "object at address {} is no group", address_);
-    return read_links(file_->image(), *header_);
+    return read_links(file_->image(), *header_, order);
 }
 
 AttributeList Object::attributes() const {
@@ -85,7 +85,7 @@ DatatypePtr Object::named_datatype() const {
     require(kind_ == ObjectKind::kNamedDatatype && message != nullptr, "object at address {} is no datatype", address_);
     const MessageBody body = message_body(file_->image(), *message);
     Cursor cursor(body.bytes, file_->image().widths(), "datatype");
-    return read_datatype(cursor);
+    return read_datatype(cursor, file_->image().dialect());
 }
 
 H5File::H5File(std::shared_ptr<const Image> image)
@@ -95,8 +95,8 @@ H5File::H5File(std::shared_ptr<const Image> image)
 
 H5File::~H5File() = default;
 
-std::shared_ptr<const H5File> H5File::open(BlobPtr whole, const Context& context) {
-    auto image = std::make_shared<Image>(std::move(whole), context);
+std::shared_ptr<const H5File> H5File::open(BlobPtr whole, const Context& context, Dialect dialect) {
+    auto image = std::make_shared<Image>(std::move(whole), context, dialect);
     if (image->superblock().extension != kUndefinedAddress) read_extension(*image);
     const std::shared_ptr<const H5File> file(new H5File(std::move(image)));
     const auto root = file->object(file->root_address());
@@ -115,6 +115,10 @@ unsigned H5File::superblock_version() const noexcept {
 
 std::uint64_t H5File::user_block_bytes() const noexcept {
     return image_->superblock().base;
+}
+
+std::uint64_t H5File::size_bytes() const noexcept {
+    return image_->superblock().end;
 }
 
 std::shared_ptr<const Object> H5File::object(std::uint64_t address) const {

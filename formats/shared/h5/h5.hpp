@@ -46,12 +46,15 @@ struct Link {
 };
 
 struct LinkList {
-    /// By creation order where the group tracks it, else by name bytes.
     std::vector<Link> links;
     bool in_creation_order = false;
     /// Links that were left out because their name is none (empty, ".", with a slash, used twice).
     std::vector<Error> errors;
 };
+
+/// kUsual: by creation order where the group tracks it, else by name bytes. kStored: as the file has them, which is the
+/// order of insertion where links stand in the group's header (JLD2 writes them so).
+enum class LinkOrder : std::uint8_t { kUsual, kStored };
 
 struct Attribute {
     std::string name;
@@ -100,6 +103,7 @@ struct Layout {
 struct Dataset {
     DatatypePtr type;
     bool type_is_committed = false;
+    std::uint64_t type_address = 0;  ///< of the named datatype, where `type_is_committed`
     Dataspace space;
     Layout layout;
     std::vector<Filter> filters;  ///< in pipeline order
@@ -134,7 +138,7 @@ public:
     std::uint32_t reference_count() const noexcept;
 
     /// Of a group. Read anew at each call.
-    LinkList links() const;
+    LinkList links(LinkOrder order = LinkOrder::kUsual) const;
     /// Never throws for a single damaged attribute. Read anew at each call.
     AttributeList attributes() const;
     /// Of a dataset: type, shape, layout, filters.
@@ -167,12 +171,14 @@ public:
     /// `whole` is the file from its first byte, user block included. Throws Error (kNotCheckpoint) without a
     /// signature, (kDamaged) when superblock or root cannot be read or the file is shorter than it says. Warns
     /// when the writer did not close the file and when bytes follow its end.
-    static std::shared_ptr<const H5File> open(BlobPtr whole, const Context& context);
+    static std::shared_ptr<const H5File> open(BlobPtr whole, const Context& context, Dialect dialect = Dialect::kHdf5);
     ~H5File();
 
     std::uint64_t root_address() const noexcept;
     unsigned superblock_version() const noexcept;
     std::uint64_t user_block_bytes() const noexcept;
+    /// From the superblock to the stored end.
+    std::uint64_t size_bytes() const noexcept;
 
     /// Reads the header at an address. Throws Error (kDamaged) if there is none.
     std::shared_ptr<const Object> object(std::uint64_t address) const;

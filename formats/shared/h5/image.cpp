@@ -25,7 +25,8 @@ Widths read_widths(Cursor& cursor) {
 
 }  // namespace
 
-Image::Image(BlobPtr whole, const Context& context) : whole_(std::move(whole)), limits_(context.limits) {
+Image::Image(BlobPtr whole, const Context& context, Dialect dialect)
+    : whole_(std::move(whole)), dialect_(dialect), limits_(context.limits) {
     find_signature();
     parse_superblock(context);
 }

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "formats/shared/h5/cursor.hpp"
+#include "formats/shared/h5/datatype.hpp"
 #include "libckpt/blob.hpp"
 #include "libckpt/context.hpp"
 
@@ -46,11 +47,12 @@ struct Superblock {
 class Image {
 public:
     /// Finds the signature and reads the superblock (not the extension). See H5File::open for errors and warnings.
-    Image(BlobPtr whole, const Context& context);
+    Image(BlobPtr whole, const Context& context, Dialect dialect);
 
     const Superblock& superblock() const noexcept { return superblock_; }
     const Limits& limits() const noexcept { return limits_; }
     Widths widths() const noexcept { return superblock_.widths; }
+    Dialect dialect() const noexcept { return dialect_; }
     /// Only while opening: K values of the superblock extension.
     void set_tree_widths(unsigned leaf, unsigned internal, unsigned chunk) noexcept;
 
@@ -78,6 +80,7 @@ private:
     void read_cached(std::uint64_t position, std::span<std::byte> out) const;
 
     BlobPtr whole_;
+    Dialect dialect_;
     Limits limits_;
     Superblock superblock_;
     mutable std::mutex mutex_;

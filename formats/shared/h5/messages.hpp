@@ -17,8 +17,8 @@ std::vector<Filter> read_filters(Cursor& cursor);
 Attribute read_attribute(const Image& image, std::string_view bytes);
 /// Everything that describes a dataset.
 Dataset read_dataset(const Image& image, const ObjectHeader& header);
-/// All links of a group, sorted and with bad names set aside.
-LinkList read_links(const Image& image, const ObjectHeader& header);
+/// All links of a group, in order and with bad names set aside.
+LinkList read_links(const Image& image, const ObjectHeader& header, LinkOrder order);
 AttributeList read_attributes(const Image& image, const ObjectHeader& header);
 
 }  // namespace ckpt::h5

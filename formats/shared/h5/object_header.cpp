@@ -172,11 +172,11 @@ MessageBody shared_body(const Image& image, MessageType type, std::string_view r
     const Message* message = header.find(type);
     require(message != nullptr, "named datatype at address {} has no datatype", address);
     require(!message->is_shared, "named datatype at address {} is itself shared", address);
-    return {message->bytes, true};
+    return {message->bytes, true, address};
 }
 
 MessageBody message_body(const Image& image, const Message& message) {
-    if (!message.is_shared) return {message.bytes, false};
+    if (!message.is_shared) return {message.bytes, false, 0};
     return shared_body(image, message.type, message.bytes);
 }
 

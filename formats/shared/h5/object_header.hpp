@@ -44,7 +44,8 @@ struct Message {
 /// A message's own bytes, wherever they were.
 struct MessageBody {
     std::string bytes;
-    bool is_committed = false;  ///< taken from a named datatype
+    bool is_committed = false;            ///< taken from a named datatype
+    std::uint64_t committed_address = 0;  ///< that datatype's
 };
 
 /// All messages of one object, in the order of its blocks; null messages are left out.

@@ -1,11 +1,11 @@
 // Collecting views, then making one storage of each number.
-#include "formats/hdf5/storages.hpp"
+#include "formats/shared/views/storages.hpp"
 
 #include <limits>
 
 #include "libckpt/error.hpp"
 
-namespace ckpt::hdf5 {
+namespace ckpt {
 
 void SharedStorages::add(const Claim& claim, TensorNode& tensor, BlobPtr elements, const std::string& path) {
     Storage& storage = storages_[claim.number];
@@ -45,4 +45,4 @@ void SharedStorages::finish() {
     }
 }
 
-}  // namespace ckpt::hdf5
+}  // namespace ckpt

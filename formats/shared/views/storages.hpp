@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "formats/hdf5/views.hpp"
+#include "formats/shared/views/views.hpp"
 #include "libckpt/value.hpp"
 
-namespace ckpt::hdf5 {
+namespace ckpt {
 
 class SharedStorages {
 public:
@@ -37,4 +37,4 @@ private:
     std::map<std::uint64_t, Storage> storages_;
 };
 
-}  // namespace ckpt::hdf5
+}  // namespace ckpt

@@ -7,7 +7,7 @@
 
 #include "libckpt/value.hpp"
 
-namespace ckpt::hdf5 {
+namespace ckpt {
 
 /// Whether the storage can be rebuilt from the view's logical elements: no two elements lie over each other, but along
 /// dimensions of stride 0, and no dimension's steps lie between those of another.
@@ -23,4 +23,4 @@ struct ReadView {
 /// views must be invertible. One that is the whole storage is the blob itself.
 BlobPtr storage_from_views(const std::vector<ReadView>& views, std::uint64_t size_bytes);
 
-}  // namespace ckpt::hdf5
+}  // namespace ckpt

@@ -1,5 +1,5 @@
 // Storage bytes from logical elements: the inverse of gathering a strided view.
-#include "formats/hdf5/views.hpp"
+#include "formats/shared/views/views.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -8,7 +8,7 @@
 #include "libckpt/elements.hpp"
 #include "libckpt/error.hpp"
 
-namespace ckpt::hdf5 {
+namespace ckpt {
 namespace {
 
 constexpr std::uint64_t kBlockBytes = std::uint64_t{1} << 20;
@@ -193,4 +193,4 @@ BlobPtr storage_from_views(const std::vector<ReadView>& views, std::uint64_t siz
     return std::make_shared<ViewsBlob>(std::move(needed), size_bytes);
 }
 
-}  // namespace ckpt::hdf5
+}  // namespace ckpt

@@ -1,0 +1,102 @@
+// The JLD2 layout: engine, reader and writer put together.
+#include "formats/jld2/jld2_format.hpp"
+
+#include <algorithm>
+
+#include "formats/jld2/names.hpp"
+#include "formats/jld2/read_document.hpp"
+#include "formats/shared/h5/h5.hpp"
+#include "libckpt/error.hpp"
+#include "libckpt/walk.hpp"
+
+namespace ckpt {
+namespace {
+
+constexpr std::size_t kMostDepth = 100000;
+
+/// The file ends inside of the words that every JLD2 file begins with.
+bool ends_inside_header(std::string_view head) noexcept {
+    return !head.empty() && head.size() < jld2::kFileHeader.size() && jld2::kFileHeader.starts_with(head);
+}
+
+std::shared_ptr<const h5::H5File> open_file(const Source& source, const Context& context) {
+    if (source.is_folder) throw Error(ErrorCode::kNotCheckpoint, "is a folder, not a JLD2 file");
+    if (ends_inside_header(source.head))
+        throw_damaged("ends inside the header of JLD2, after {} bytes", source.size_bytes);
+    const bool has_header = source.head.starts_with(jld2::kFileHeader) || source.head.starts_with(jld2::kOldFileHeader);
+    try {
+        return h5::H5File::open(file_blob({source.file, 0, source.size_bytes}), context, h5::Dialect::kJld2);
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::kNotCheckpoint) throw;
+        if (!has_header) throw Error(error.code(), describe_stranger(source));
+        if (source.size_bytes <= jld2::kUserBlockBytes)
+            throw_damaged("is cut short: it ends at byte {}, inside the header of {} bytes or right behind it",
+                          source.size_bytes, jld2::kUserBlockBytes);
+        throw_damaged("has the header of JLD2, but no HDF5 superblock at byte {}", jld2::kUserBlockBytes);
+    }
+}
+
+class Jld2Format final : public Format {
+public:
+    std::string_view name() const noexcept override { return "jld2"; }
+    std::vector<std::string_view> extensions() const override { return {"jld2"}; }
+    Capabilities capabilities() const override {
+        return {false, false, "JLD2, as Julia's JLD2.jl writes it", "everything", {}, {}};
+    }
+
+    Evidence probe(const Source& source) const noexcept override {
+        if (source.is_folder) return Evidence::kNo;
+        const std::string_view head = source.head;
+        if (head.starts_with(jld2::kFileHeader) || head.starts_with(jld2::kOldFileHeader)) return Evidence::kCertain;
+        if (ends_inside_header(head)) return Evidence::kLikely;
+        return source.name.ends_with(".jld2") ? Evidence::kByName : Evidence::kNo;
+    }
+
+    Document read(const Source& source, const Context& context) const override {
+        return jld2::read_document(open_file(source, context), source, context);
+    }
+
+    std::vector<Loss> preflight(const Document&, const WriteOptions&) const override { return {}; }
+
+    WritePlan plan(const Document&, const WriteOptions&, const Context&) const override {
+        throw Error(ErrorCode::kUnsupported, "JLD2 is not written");
+    }
+
+    /// Quick: the structure. Full: all elements of all arrays, through their filters.
+    std::vector<Finding> verify(const Source& source, VerifyLevel level, const Context& context) const override {
+        auto findings = Format::verify(source, level, context);
+        if (level == VerifyLevel::kQuick || !findings.empty()) return findings;
+        const Document document = read(source, context);
+        std::vector<std::byte> buffer(std::size_t{1} << 20);
+        walk(
+            document.root,
+            [&](const Visit& visit) {
+                if (visit.same_as != nullptr || !visit.value.is(Kind::kTensor)) return WalkStep::kInto;
+                if (!visit.value.tensor().storage) return WalkStep::kInto;
+                try {
+                    const BlobPtr blob = visit.value.tensor().storage->blob;
+                    for (std::uint64_t done = 0; done < blob->size_bytes();) {
+                        context.check_cancelled();
+                        const auto piece = std::span(buffer).first(static_cast<std::size_t>(
+                            std::min<std::uint64_t>(buffer.size(), blob->size_bytes() - done)));
+                        blob->read(done, piece);
+                        done += piece.size();
+                    }
+                } catch (const Error& error) {
+                    if (error.code() == ErrorCode::kCancelled) throw;
+                    findings.push_back({Finding::Severity::kDamage, visit.path, error.message()});
+                }
+                return WalkStep::kInto;
+            },
+            kMostDepth);
+        return findings;
+    }
+};
+
+}  // namespace
+
+std::unique_ptr<Format> make_jld2_format() {
+    return std::make_unique<Jld2Format>();
+}
+
+}  // namespace ckpt
