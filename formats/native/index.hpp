@@ -32,4 +32,13 @@ struct StorageEntry {
     std::string location;
 };
 
+/// As many bytes as an index, or names, that are stored in so many may have once they are unpacked (README: "Reading
+/// what is damaged", "Index"): what shrinks more is stored as it is, and refused when it is not.
+constexpr std::uint64_t most_index_bytes(std::uint64_t stored_bytes) {
+    return (std::uint64_t{16} << 20) + 64 * stored_bytes;
+}
+constexpr std::uint64_t most_names_bytes(std::uint64_t stored_bytes) {
+    return (std::uint64_t{1} << 20) + 256 * stored_bytes;
+}
+
 }  // namespace ckpt::native

@@ -139,7 +139,7 @@ public:
         }
     }
 
-    void run(const Object& nodes_object, const Object& root, const Object& attributes) {
+    LongTexts run(const Object& nodes_object, const Object& root, const Object& attributes) {
         const Items nodes(nodes_object, "nodes");
         if (nodes.size() > context_.limits.max_nodes) {
             throw_error(ErrorCode::kRefused, "index: {} nodes are over the limit of {}", nodes.size(),
@@ -154,6 +154,7 @@ public:
         for (std::size_t i = 0; i < nodes_.size(); ++i) check_parts(*nodes_[i], i);
         document_.root = value(root);
         document_.attributes = named(attributes, "attributes");
+        return std::move(texts_);
     }
 
 private:
@@ -219,10 +220,10 @@ private:
                 break;
             }
             case Kind::kString:
-                static_cast<StringNode&>(node).text = long_text(Items(object, "a text", 1)[0], Kind::kString);
+                static_cast<StringNode&>(node).text = long_text(Items(object, "a text", 1)[0], node);
                 break;
             case Kind::kBytes:
-                static_cast<BytesNode&>(node).bytes = long_text(Items(object, "bytes", 1)[0], Kind::kBytes);
+                static_cast<BytesNode&>(node).bytes = long_text(Items(object, "bytes", 1)[0], node);
                 break;
             case Kind::kList:
             case Kind::kTuple:
@@ -261,9 +262,9 @@ private:
     }
 
     /// In place, or out of a storage.
-    std::string long_text(const Object& object, Kind kind) {
+    std::string long_text(const Object& object, const Node& node) {
         if (object.type != Type::POSITIVE_INTEGER)
-            return std::string(kind == Kind::kString ? text(object, "a text") : bin(object, "bytes"));
+            return std::string(node.kind == Kind::kString ? text(object, "a text") : bin(object, "bytes"));
         const StoragePtr storage = storage_at(object.via.u64);
         inline_bytes_ += storage->blob->size_bytes();
         if (storage->blob->size_bytes() > context_.limits.max_inline_bytes ||
@@ -271,7 +272,14 @@ private:
             throw_error(ErrorCode::kRefused, "index: texts of more than {} bytes are over the limit",
                         context_.limits.max_inline_bytes);
         }
-        return read_all(*storage->blob, context_.limits.max_inline_bytes);
+        texts_.storages.emplace(&node, object.via.u64);
+        try {
+            return read_all(*storage->blob, context_.limits.max_inline_bytes);
+        } catch (const Error& error) {
+            if (error.code() != ErrorCode::kDamaged) throw;
+            texts_.lost.emplace_back(&node, error);
+            return {};
+        }
     }
 
     StoragePtr storage_at(std::uint64_t number) const {
@@ -415,6 +423,7 @@ private:
     std::vector<StoragePtr> storages_;
     std::vector<Node*> nodes_;
     std::uint64_t inline_bytes_ = 0;
+    LongTexts texts_;
 };
 
 }  // namespace
@@ -492,9 +501,9 @@ IndexReader::IndexReader(std::string_view bytes, std::uint64_t payload_end) : pa
 
 IndexReader::~IndexReader() = default;
 
-void IndexReader::read_tree(Document& document, const std::shared_ptr<ChunkStore>& store,
-                            const Context& context) const {
-    TreeReader(document, store, context)
+LongTexts IndexReader::read_tree(Document& document, const std::shared_ptr<ChunkStore>& store,
+                                 const Context& context) const {
+    return TreeReader(document, store, context)
         .run(parsed_->entry("nodes"), parsed_->entry("root"), parsed_->entry("attributes"));
 }
 
@@ -503,7 +512,8 @@ std::string unpack_names(std::string_view packed) {
     if (packed.size() < 4) throw_damaged("names: {} bytes", packed.size());
     std::size_t size = 0;
     for (std::size_t i = 4; i-- > 0;) size = size << 8 | static_cast<unsigned char>(packed[i]);
-    if (size > kMostBytes) throw_damaged("names: {} bytes are over the limit of {}", size, kMostBytes);
+    const std::size_t most = std::min<std::size_t>(kMostBytes, most_names_bytes(packed.size()));
+    if (size > most) throw_damaged("names: {} bytes are over the limit of {}", size, most);
     std::string names(size, '\0');
     const std::string_view frame = packed.substr(4);
     zstd_unframe(std::as_bytes(std::span(frame.data(), frame.size())),

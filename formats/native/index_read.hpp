@@ -4,11 +4,14 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "formats/native/chunk_store.hpp"
 #include "libckpt/context.hpp"
 #include "libckpt/document.hpp"
+#include "libckpt/error.hpp"
 
 namespace ckpt::native {
 
@@ -16,6 +19,12 @@ struct OpenedIndex {
     std::string producer;
     std::vector<ChunkEntry> chunks;
     std::vector<StorageEntry> storages;
+};
+
+/// What long texts and bytes of the tree lie in, by node; and those that could not be read, which are empty.
+struct LongTexts {
+    std::unordered_map<const Node*, std::uint64_t> storages;
+    std::vector<std::pair<const Node*, Error>> lost;
 };
 
 /// A parsed index. The bytes must outlive it.
@@ -28,8 +37,8 @@ public:
 
     OpenedIndex& opened() noexcept { return opened_; }
     /// Fills root and attributes; tensors get their storages from `store`. Throws Error (kDamaged, kUnsupported,
-    /// kRefused).
-    void read_tree(Document& document, const std::shared_ptr<ChunkStore>& store, const Context& context) const;
+    /// kRefused); long texts whose chunks are damaged are listed.
+    LongTexts read_tree(Document& document, const std::shared_ptr<ChunkStore>& store, const Context& context) const;
 
 private:
     struct Parsed;

@@ -21,8 +21,7 @@ constexpr std::uint64_t kDeepestNamed = 1000;
 }
 
 std::string read_index(const Source& source, const Footer& footer, const Context& context) {
-    const std::uint64_t most =
-        std::min(context.limits.max_header_bytes, (std::uint64_t{16} << 20) + 64 * footer.index_stored_bytes);
+    const std::uint64_t most = std::min(context.limits.max_header_bytes, most_index_bytes(footer.index_stored_bytes));
     if (footer.index_raw_bytes > most || footer.index_stored_bytes > most) {
         throw_error(ErrorCode::kRefused, "index: {} bytes, stored in {}, are over the limit of {}",
                     footer.index_raw_bytes, footer.index_stored_bytes, most);
@@ -41,7 +40,7 @@ std::string read_index(const Source& source, const Footer& footer, const Context
 
 }  // namespace
 
-Opened open_native(const Source& source, const Context& context) {
+Opened open_native(const Source& source, const Context& context, Texts texts) {
     const std::string_view head = std::string_view(source.head).substr(0, kHeaderBytes);
     if (!head.starts_with(kMagic) && !ends_like_footer(source.tail)) {
         if (head.size() < kMagic.size() && kMagic.starts_with(head))
@@ -58,16 +57,25 @@ Opened open_native(const Source& source, const Context& context) {
     opened.store = store;
     opened.document.format = "native";
     opened.document.producer = index.opened().producer;
-    index.read_tree(opened.document, store, context);
+    LongTexts long_texts = index.read_tree(opened.document, store, context);
     walk(
         opened.document.root,
         [&](const Visit& visit) {
+            const auto text = long_texts.storages.find(visit.value.node());
+            if (text != long_texts.storages.end()) store->set_name(text->second, visit.path);
             if (visit.same_as != nullptr || !visit.value.is(Kind::kTensor)) return WalkStep::kInto;
             const StoragePtr& storage = visit.value.tensor().storage;
             if (storage) store->set_name(ChunkStore::number_of(*storage->blob), visit.path);
             return WalkStep::kInto;
         },
         kDeepestNamed);
+    if (texts == Texts::kAll && !long_texts.lost.empty()) {
+        // Its path was not known when it was read first.
+        const auto& [node, error] = long_texts.lost.front();
+        read_all(*ChunkStore::blob(store, long_texts.storages.at(node)), context.limits.max_inline_bytes);
+        throw error;
+    }
+    opened.lost_texts = std::move(long_texts.lost);
     return opened;
 }
 

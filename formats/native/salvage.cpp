@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::uint64_t kWindowBytes = std::uint64_t{1} << 20;
 constexpr std::uint32_t kMostNamesBytes = std::uint32_t{256} << 20;
+constexpr std::uint64_t kNoChunk = UINT64_MAX;
 
 class Scanner {
 public:
@@ -75,14 +76,18 @@ private:
         return xxh3_64(std::as_bytes(std::span(bytes.data(), bytes.size()))) == xxh3;
     }
 
+    /// Chunks stand in the order of their numbers: one that goes back is from a file within this one.
     void add_chunk(std::uint64_t number, const ChunkEntry& chunk) {
-        constexpr std::uint64_t kMostChunks = std::uint64_t{1} << 32;
-        // A chunk takes a header at least: larger numbers are not from this file.
-        if (number > std::min(kMostChunks, file_.size_bytes() / 8)) return;
-        if (number >= scan_.chunks.size()) scan_.chunks.resize(static_cast<std::size_t>(number) + 1);
-        ChunkEntry& entry = scan_.chunks[static_cast<std::size_t>(number)];
-        if (entry.raw_bytes == 0) ++scan_.whole_chunks;
-        entry = chunk;
+        if (!numbers_.empty() && number <= numbers_.back()) return;
+        // Numbers are not believed to be without gaps: a hole of one entry stands for any number of chunks.
+        const std::uint64_t next = numbers_.empty() ? 0 : numbers_.back() + 1;
+        if (number != next) {
+            numbers_.push_back(number - 1);
+            scan_.chunks.emplace_back();
+        }
+        numbers_.push_back(number);
+        scan_.chunks.push_back(chunk);
+        ++scan_.whole_chunks;
     }
 
     void take(const RecordHeader& header, std::uint64_t at) {
@@ -133,11 +138,17 @@ private:
         if (xxh3_64(std::as_bytes(std::span(bytes.data(), bytes.size()))) != header.names_xxh3) return;
         try {
             if (header.names_are_packed) bytes = unpack_names(bytes);
+            // Packed names can be many times what the file has: all of them together are held in memory.
+            names_bytes_ += bytes.size();
+            if (names_bytes_ > kMostNamesBytes) {
+                throw_error(ErrorCode::kRefused, "names of more than {} bytes are over the limit", kMostNamesBytes);
+            }
             for (NamedStorage& name : read_names(bytes)) {
                 scan_.storages.push_back(std::move(name));
                 scan_.first_chunks.push_back(header.number);
             }
-        } catch (const Error&) {
+        } catch (const Error& error) {
+            if (error.code() == ErrorCode::kRefused) throw;
             // A name that cannot be read names nothing; its chunks are counted all the same.
         }
     }
@@ -153,15 +164,25 @@ private:
         for (const std::size_t i : order) {
             if (!storages.empty() && storages.back().number == scan_.storages[i].number) continue;
             storages.push_back(std::move(scan_.storages[i]));
-            first_chunks.push_back(scan_.first_chunks[i]);
+            const auto found = std::lower_bound(numbers_.begin(), numbers_.end(), scan_.first_chunks[i]);
+            const bool is_there = found != numbers_.end() && *found == scan_.first_chunks[i];
+            first_chunks.push_back(is_there ? static_cast<std::uint64_t>(found - numbers_.begin()) : kNoChunk);
         }
         scan_.storages = std::move(storages);
         scan_.first_chunks = std::move(first_chunks);
+        scan_.whole_bytes.resize(scan_.chunks.size());
+        std::uint64_t whole = 0;
+        for (std::size_t i = scan_.chunks.size(); i-- > 0;) {
+            whole = scan_.chunks[i].raw_bytes == 0 ? 0 : whole + scan_.chunks[i].raw_bytes;
+            scan_.whole_bytes[i] = whole;
+        }
     }
 
     const File& file_;
     const Context& context_;
     Scan scan_;
+    std::vector<std::uint64_t> numbers_;  ///< of the entries of scan_.chunks
+    std::uint64_t names_bytes_ = 0;
     std::optional<RecordHeader> run_;
     std::uint64_t run_payload_ = 0;
 };
@@ -222,8 +243,9 @@ Document salvage_by_records(const Source& source, const Context& context, const 
     std::vector<StorageEntry> entries;
     for (std::size_t i = 0; i < scan.storages.size(); ++i) {
         const NamedStorage& storage = scan.storages[i];
-        entries.push_back({storage.size_bytes, scan.first_chunks[i], storage.offset, std::nullopt, {}});
-        if (!scan.is_whole(i)) entries.back() = {};
+        entries.emplace_back();
+        if (scan.is_whole(i) && storage.size_bytes != 0)
+            entries.back() = {storage.size_bytes, scan.first_chunks[i], storage.offset, std::nullopt, {}};
     }
     const auto store = std::make_shared<ChunkStore>(source.file, scan.chunks, entries);
     Tree tree(document);
@@ -251,7 +273,12 @@ Document salvage_by_records(const Source& source, const Context& context, const 
             node->stride = tensor.stride;
             node->offset = tensor.offset;
             node->storage = storage;
-            node->check_bounds(tensor.path);
+            try {
+                node->check_bounds(tensor.path);
+            } catch (const Error& error) {
+                document.damage.push_back(error);
+                continue;
+            }
             tree.place(tensor.path, Value::of(node));
         }
     }
@@ -280,21 +307,31 @@ Document salvage_by_index(Opened opened, const Context& context) {
             lost.emplace(storage, fmt::format("chunk {}: {}", chunk, why));
         }
     }
-    if (lost.empty()) return std::move(document);
-    std::vector<std::pair<std::string, const Node*>> gone;
+    std::unordered_map<const Node*, std::string> lost_texts;
+    for (const auto& [node, error] : opened.lost_texts) lost_texts.emplace(node, error.message());
+    if (lost.empty() && lost_texts.empty()) return std::move(document);
+    std::unordered_map<const Node*, bool> replaced;
+    const auto lose = [&document](const std::string& path, const std::string& why) {
+        document.damage.emplace_back(ErrorCode::kDamaged,
+                                     fmt::format("'{}' is not whole and was replaced by None: {}", path, why));
+    };
     walk(document.root, [&](const Visit& visit) {
+        const Node* node = visit.value.node();
+        if (const auto text = lost_texts.find(node); text != lost_texts.end()) {
+            if (replaced.emplace(node, true).second) lose(visit.path, text->second);
+            return WalkStep::kInto;
+        }
         if (!visit.value.is(Kind::kTensor) || !visit.value.tensor().storage) return WalkStep::kInto;
         const auto found = lost.find(ChunkStore::number_of(*visit.value.tensor().storage->blob));
         if (found == lost.end()) return WalkStep::kInto;
-        gone.emplace_back(visit.path, visit.value.node());
-        if (visit.same_as == nullptr)
-            document.damage.emplace_back(
-                ErrorCode::kDamaged,
-                fmt::format("'{}' is not whole and was replaced by None: {}", visit.path, found->second));
+        if (replaced.emplace(node, true).second) lose(visit.path, found->second);
         return WalkStep::kInto;
     });
-    std::unordered_map<const Node*, bool> replaced;
-    for (const auto& [path, node] : gone) replaced.emplace(node, true);
+    for (const auto& [node, why] : lost_texts) {  // keys and attributes
+        if (!replaced.emplace(node, true).second) continue;
+        document.damage.emplace_back(
+            ErrorCode::kDamaged, fmt::format("a key or an attribute is not whole and was replaced by None: {}", why));
+    }
     const auto replace = [&replaced](Value& value) {
         if (value.node() != nullptr && replaced.contains(value.node())) value = {};
     };
@@ -310,13 +347,10 @@ Document salvage_by_index(Opened opened, const Context& context) {
 
 bool Scan::is_whole(std::size_t i) const {
     const NamedStorage& storage = storages[i];
-    std::uint64_t there = 0;
-    const std::uint64_t wanted = storage.offset + storage.size_bytes;
-    for (std::uint64_t chunk = first_chunks[i]; there < wanted; ++chunk) {
-        if (chunk >= chunks.size() || chunks[static_cast<std::size_t>(chunk)].raw_bytes == 0) return false;
-        there += chunks[static_cast<std::size_t>(chunk)].raw_bytes;
-    }
-    return true;
+    if (storage.size_bytes == 0) return true;
+    if (first_chunks[i] >= chunks.size()) return false;
+    const auto first = static_cast<std::size_t>(first_chunks[i]);
+    return storage.offset < chunks[first].raw_bytes && storage.size_bytes <= whole_bytes[first] - storage.offset;
 }
 
 Scan scan_records(const Source& source, const Context& context) {
@@ -326,7 +360,7 @@ Scan scan_records(const Source& source, const Context& context) {
 Document salvage_native(const Source& source, const Context& context) {
     std::optional<Opened> opened;
     try {
-        opened = open_native(source, context);
+        opened = open_native(source, context, Texts::kWhatIsWhole);
     } catch (const Error& error) {
         if (error.code() != ErrorCode::kDamaged) throw;
         return salvage_by_records(source, context, error);

@@ -13,9 +13,10 @@ namespace ckpt::native {
 
 /// What the records beside the chunks say.
 struct Scan {
-    std::vector<ChunkEntry> chunks;      ///< by number; raw_bytes 0 where a chunk was not found whole
-    std::vector<NamedStorage> storages;  ///< with first chunk, in the order of the file
-    std::vector<std::uint64_t> first_chunks;
+    std::vector<ChunkEntry> chunks;           ///< whole ones in order; an entry of raw_bytes 0 where some are missing
+    std::vector<std::uint64_t> whole_bytes;   ///< raw bytes from each of them on to the next that is missing
+    std::vector<NamedStorage> storages;       ///< in the order of their numbers
+    std::vector<std::uint64_t> first_chunks;  ///< places in `chunks`, or beyond its end
     std::uint64_t whole_chunks = 0;
     std::uint64_t skipped_bytes = 0;  ///< that belong to no sound record
 

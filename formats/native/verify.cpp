@@ -2,11 +2,16 @@
 #include "formats/native/verify.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <optional>
+#include <unordered_map>
+#include <unordered_set>
 
 #include "formats/native/open.hpp"
 #include "formats/native/records.hpp"
 #include "formats/native/salvage.hpp"
 #include "libckpt/error.hpp"
+#include "libckpt/walk.hpp"
 #include "libckpt/xxh3.hpp"
 
 namespace ckpt::native {
@@ -24,6 +29,7 @@ public:
     std::vector<Finding> run() {
         check_records();
         check_storages();
+        if (unsupported_ && findings_.empty()) throw *unsupported_;
         return std::move(findings_);
     }
 
@@ -198,7 +204,11 @@ private:
                                          fmt::format("its bytes have the digest {}, the index says {}",
                                                      xxh3.digest().hex(), entry.digest->hex())});
             } catch (const Error& error) {
-                if (error.code() == ErrorCode::kCancelled) throw;
+                if (error.code() == ErrorCode::kUnsupported) {
+                    unsupported_ = error;  // an unknown codec is no damage
+                    continue;
+                }
+                if (error.code() != ErrorCode::kDamaged) throw;
                 const std::string named = fmt::format("'{}': ", store_.name(storage));
                 const std::string& what = error.message();
                 findings_.push_back({Severity::kDamage, store_.name(storage),
@@ -213,14 +223,39 @@ private:
     const Context& context_;
     std::vector<std::pair<std::string, std::size_t>> names_;
     std::vector<Finding> findings_;
+    std::optional<Error> unsupported_;
 };
+
+/// Keys of dicts that stand twice (README: "Nodes"); texts and integers, which is what keys are.
+std::vector<Finding> find_double_keys(const Document& document) {
+    std::vector<Finding> findings;
+    walk(document.root, [&](const Visit& visit) {
+        if (visit.same_as != nullptr || !visit.value.is(Kind::kDict)) return WalkStep::kInto;
+        std::unordered_set<std::string_view> texts;
+        std::unordered_set<std::int64_t> numbers;
+        for (const auto& [key, value] : visit.value.dict().entries) {
+            if (key.node() != nullptr && !key.node()->type.empty()) continue;  // its class says what is equal
+            const bool is_plain_text = key.is(Kind::kString);
+            const bool is_new = is_plain_text                ? texts.insert(key.as_string()).second
+                                : key.as_int64().has_value() ? numbers.insert(*key.as_int64()).second
+                                                             : true;
+            if (is_new) continue;
+            findings.push_back(
+                {Severity::kDamage, visit.path,
+                 fmt::format("the key '{}' stands twice in a dict",
+                             is_plain_text ? std::string(key.as_string()) : std::to_string(*key.as_int64()))});
+        }
+        return WalkStep::kInto;
+    });
+    return findings;
+}
 
 }  // namespace
 
 std::vector<Finding> verify_native(const Source& source, VerifyLevel level, const Context& context) {
     std::optional<Opened> opened;
     try {
-        opened = open_native(source, context);
+        opened = open_native(source, context, Texts::kWhatIsWhole);
     } catch (const Error& error) {
         if (error.code() != ErrorCode::kDamaged) throw;
         std::vector<Finding> findings = {{Severity::kDamage, "", error.message()}};
@@ -242,8 +277,23 @@ std::vector<Finding> verify_native(const Source& source, VerifyLevel level, cons
                                         whole, scan.storages.size(), scan.whole_chunks)});
         return findings;
     }
-    if (level == VerifyLevel::kQuick) return {};
-    return Verifier(source, *opened, context).run();
+    std::vector<Finding> findings = find_double_keys(opened->document);
+    if (level == VerifyLevel::kQuick) {
+        std::unordered_map<const Node*, std::string> why;
+        for (const auto& [node, error] : opened->lost_texts) why.emplace(node, error.message());
+        walk(opened->document.root, [&](const Visit& visit) {
+            const auto found = why.find(visit.value.node());
+            if (found == why.end()) return WalkStep::kInto;
+            findings.push_back({Severity::kDamage, visit.path, found->second});
+            why.erase(found);
+            return WalkStep::kInto;
+        });
+        for (const auto& [node, what] : why) findings.push_back({Severity::kDamage, "", what});
+        return findings;
+    }
+    std::vector<Finding> more = Verifier(source, *opened, context).run();
+    std::move(more.begin(), more.end(), std::back_inserter(findings));
+    return findings;
 }
 
 }  // namespace ckpt::native

@@ -93,7 +93,7 @@ struct Names {
         std::string packed;
         for (unsigned i = 0; i < 4; ++i) packed.push_back(static_cast<char>(bytes.size() >> (8 * i)));
         packed += zstd_frame(as_bytes(bytes), kLevel);
-        if (packed.size() >= bytes.size()) return;
+        if (packed.size() >= bytes.size() || bytes.size() > most_names_bytes(packed.size())) return;
         bytes = std::move(packed);
         are_packed = true;
     }
@@ -154,7 +154,7 @@ struct Layout {
         std::string bytes;
         const ChunkNote note = append_record(bytes, header, {}, index.size(), [&](std::string& out) {
             const std::string packed = zstd_frame(as_bytes(index), kIndexLevel);
-            const bool is_smaller = packed.size() < index.size();
+            const bool is_smaller = packed.size() < index.size() && index.size() <= most_index_bytes(packed.size());
             out += is_smaller ? packed : index;
             return is_smaller ? CodecId::kZstd : CodecId::kRaw;
         });
@@ -180,6 +180,11 @@ public:
         }
         layout_->content_of = number_contents(blobs, context);
         layout_->tree = survey_.pack_tree();
+        if (layout_->tree.size() > context.limits.max_header_bytes) {
+            throw_error(ErrorCode::kRefused,
+                        "its values without tensors take {} bytes, over the limit of {} for an index",
+                        layout_->tree.size(), context.limits.max_header_bytes);
+        }
     }
 
     WritePlan run() {

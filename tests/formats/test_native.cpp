@@ -1,4 +1,5 @@
 // The native layout: bytes as specified, damage found wherever it is, what is whole got out.
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
@@ -428,6 +429,29 @@ TEST_CASE("with a sound index, salvage keeps the document and drops what is dama
     CHECK(whole.root.dict().find("epoch")->as_int64() == 40);
 }
 
+TEST_CASE("a damaged long text is named, and costs nothing else") {
+    const Scratch scratch;
+    const std::string path = scratch.file("a.ckpt");
+    write(sample(), path, "raw");
+    std::string bytes = slurp(path);
+    const std::size_t at = bytes.find("xxxend");
+    REQUIRE(at != std::string::npos);
+    bytes[at] = 'y';
+    spill(path, bytes);
+    CHECK_THROWS_WITH(read(path), Catch::StartsWith(path + ": 'log': chunk "));
+    for (const VerifyLevel level : {VerifyLevel::kQuick, VerifyLevel::kFull}) {
+        const auto findings = verify(path, level);
+        REQUIRE(findings.size() == 1);
+        CHECK(findings[0].path == "log");
+    }
+    const Document whole = layout().salvage(Source::open(path, {}), {});
+    REQUIRE(whole.damage.size() == 1);
+    CHECK(whole.damage[0].message().starts_with("'log' is not whole and was replaced by None: "));
+    CHECK(whole.root.dict().find("log")->is_null());
+    CHECK(whole.root.dict().find("epoch")->as_int64() == 40);
+    CHECK(whole.root.dict().find("layer2/weight")->is(Kind::kTensor));
+}
+
 TEST_CASE("an index that lies under right checksums is refused, and never believed") {
     const Scratch scratch;
     const std::string path = scratch.file("a.ckpt");
@@ -480,6 +504,141 @@ TEST_CASE("an index that lies under right checksums is refused, and never believ
     CHECK(read_anyway < 2000);
 }
 
+namespace {
+
+std::string with_checksums(native::RecordHeader header, const std::string& names, const std::string& payload) {
+    header.names_bytes = static_cast<std::uint32_t>(names.size());
+    header.names_xxh3 = xxh3_64(std::as_bytes(std::span(names)));
+    header.stored_bytes = payload.size();
+    header.payload_xxh3 = xxh3_64(std::as_bytes(std::span(payload)));
+    return native::record_header(header) + names + payload;
+}
+
+/// A chunk of 16 zeros, as it stands in the file.
+std::string chunk_record(std::uint64_t number, const std::string& names,
+                         native::CodecId codec = native::CodecId::kRaw) {
+    native::RecordHeader header;
+    header.codec = codec;
+    header.number = number;
+    header.raw_bytes = 16;
+    return with_checksums(header, names, std::string(16, '\0'));
+}
+
+/// msgpack: one storage of `size` (below 128) bytes with one tensor of `elements` (below 128) uint8.
+std::string names_of(char storage, std::uint64_t offset, char size, char elements, char path) {
+    std::string bytes = {'\x91', '\x94', storage, '\xcf'};
+    for (unsigned i = 8; i-- > 0;) bytes.push_back(static_cast<char>(offset >> (8 * i)));
+    bytes += {size, '\x91', '\x95', '\xa1', path, '\xa5', 'u', 'i', 'n', 't', '8', '\x91', elements, '\xc0', '\0'};
+    return bytes;
+}
+
+/// A sound file around an index of msgpack.
+std::string file_of(const std::string& records, const std::string& index, std::uint64_t chunks) {
+    native::RecordHeader header;
+    header.type = native::RecordType::kIndex;
+    header.raw_bytes = index.size();
+    header.number = chunks;
+    native::Footer end;
+    end.index_offset = 64 + records.size();
+    end.index_stored_bytes = end.index_raw_bytes = index.size();
+    end.index_xxh3 = xxh3_64(std::as_bytes(std::span(index)));
+    end.file_bytes = end.index_offset + 64 + index.size() + 64;
+    return native::file_header() + records + with_checksums(header, {}, index) + native::footer(end);
+}
+
+std::string text_of(const std::string& text) {
+    return std::string(1, static_cast<char>(0xa0 + text.size())) + text;
+}
+
+}  // namespace
+
+TEST_CASE("names beside chunks are not believed") {
+    const Scratch scratch;
+    const std::string path = scratch.file("a.ckpt");
+    const auto salvage = [&path] { return layout().salvage(Source::open(path, {}), {}); };
+    const std::string honest = chunk_record(1, names_of(1, 0, 16, 16, 'b'));
+
+    for (const std::uint64_t offset : {UINT64_MAX - 9, UINT64_MAX, std::uint64_t{16}, std::uint64_t{1}}) {
+        spill(path, native::file_header() + chunk_record(0, names_of(0, offset, 20, 20, 'a')) + honest);
+        const Document whole = salvage();
+        INFO("offset " << offset);
+        // At 1 the storage would go on in the next chunk: it is whole.
+        CHECK((whole.root.dict().find("a") != nullptr) == (offset == 1));
+        REQUIRE(whole.root.dict().find("b") != nullptr);
+        CHECK(read_all(*whole.root.dict().find("b")->tensor().storage->blob, 100) == std::string(16, '\0'));
+    }
+
+    spill(path, native::file_header() + chunk_record(0, names_of(0, 0, 16, 100, 'a')) + honest);
+    const Document whole = salvage();
+    CHECK(whole.root.dict().find("a") == nullptr);
+    CHECK(whole.root.dict().find("b") != nullptr);
+    CHECK(std::any_of(whole.damage.begin(), whole.damage.end(), [](const Error& error) {
+        return error.message() == "tensor 'a' needs 100 bytes of its storage, which has 16";
+    }));
+}
+
+TEST_CASE("chunks found without the index take memory by their count, and stand in order") {
+    const Scratch scratch;
+    const std::string path = scratch.file("a.ckpt");
+    // The first number is far beyond what a list by number could hold; the last goes back.
+    spill(path, native::file_header() + chunk_record(std::uint64_t{1} << 61, names_of(0, 0, 16, 16, 'a')) +
+                    chunk_record((std::uint64_t{1} << 61) + 1, names_of(1, 0, 16, 16, 'b')) +
+                    chunk_record((std::uint64_t{1} << 61) + 5, names_of(2, 0, 20, 20, 'c')) +
+                    chunk_record(0, names_of(3, 0, 16, 16, 'd')));
+    const Document whole = layout().salvage(Source::open(path, {}), {});
+    CHECK(whole.root.dict().find("a") != nullptr);
+    CHECK(whole.root.dict().find("b") != nullptr);
+    CHECK(whole.root.dict().find("c") == nullptr);
+    CHECK(whole.root.dict().find("d") == nullptr);
+}
+
+TEST_CASE("packed names that unpack to very much are passed over") {
+    const Scratch scratch;
+    const std::string path = scratch.file("a.ckpt");
+    const std::string nils(200 << 20, '\xc0');
+    const std::string bomb = native::zstd_frame(std::as_bytes(std::span(nils)), 1);
+    native::RecordHeader header;
+    header.names_are_packed = true;
+    header.raw_bytes = 16;
+    const std::string size = {'\0', '\0', '\x80', '\x0c'};
+    spill(path, native::file_header() + with_checksums(header, size + bomb, std::string(16, '\0')) +
+                    chunk_record(1, names_of(1, 0, 16, 16, 'b')));
+    const Document whole = layout().salvage(Source::open(path, {}), {});
+    CHECK(whole.root.dict().find("b") != nullptr);
+}
+
+TEST_CASE("verify: a codec of a later version is no damage, a key that stands twice is") {
+    const Scratch scratch;
+    const std::string path = scratch.file("a.ckpt");
+    const std::string records = chunk_record(0, {}, static_cast<native::CodecId>(17));
+    const std::string zeros(16, '\0');
+    const std::uint64_t checksum = xxh3_64(std::as_bytes(std::span(zeros)));
+    std::string chunk = {'\x91', '\x95', '\xcc', '\x80', '\x10', '\x10', '\x11', '\xcf'};
+    for (unsigned i = 8; i-- > 0;) chunk.push_back(static_cast<char>(checksum >> (8 * i)));
+    const std::string begin = '\x87' + text_of("producer") + text_of("x") + text_of("base") + '\xc0';
+    const std::string end = text_of("attributes") + '\x90';
+    const std::string storage = std::string("\x91\x95\x10\0\0\xc4\x10", 7) + std::string(16, 'd') + '\xa0';
+    spill(path, file_of(records,
+                        begin + text_of("chunks") + chunk + text_of("storages") + storage + text_of("nodes") + '\x90' +
+                            text_of("root") + '\xc0' + end,
+                        1));
+    CHECK(verify(path, VerifyLevel::kQuick).empty());
+    CHECK_THROWS_WITH(verify(path), Catch::Contains("codec 17 is not known (differences from a base file)"));
+
+    for (const std::string& key : {std::string("\xa1") + "a", std::string("\x07")}) {
+        spill(path, file_of({},
+                            begin + text_of("chunks") + '\x90' + text_of("storages") + '\x90' + text_of("nodes") +
+                                "\x91\x92\x0a\x94" + key + '\x01' + key + '\x02' + text_of("root") +
+                                std::string("\xd4\x01\0", 3) + end,
+                            0));
+        for (const VerifyLevel level : {VerifyLevel::kQuick, VerifyLevel::kFull}) {
+            const auto findings = verify(path, level);
+            REQUIRE(findings.size() == 1);
+            CHECK(findings[0].what == fmt::format("the key '{}' stands twice in a dict", key == "\x07" ? "7" : "a"));
+        }
+    }
+}
+
 TEST_CASE("generated documents come back, mapped or compact") {
     const Scratch scratch;
     for (std::uint64_t seed = 1; seed <= 60; ++seed) {
@@ -491,6 +650,20 @@ TEST_CASE("generated documents come back, mapped or compact") {
             CHECK(verify(scratch.file("g.ckpt")).empty());
         }
     }
+}
+
+TEST_CASE("an index that shrinks to almost nothing can be read again") {
+    const Scratch scratch;
+    Document document;
+    document.root = document.pool().list();
+    auto& items = document.root.sequence().items;
+    items.assign(std::size_t{18} << 20, Value::integer(0));
+    write(document, scratch.file("a.ckpt"));
+    const Document back = read(scratch.file("a.ckpt"));
+    CHECK(back.root.sequence().items.size() == items.size());
+    Context small;
+    small.limits.max_header_bytes = 1 << 20;  // what could not be read again is not written
+    CHECK_THROWS_WITH(layout().plan(document, {}, small), Catch::Contains("over the limit of 1048576 for an index"));
 }
 
 TEST_CASE("a million-deep list and thirty doublings are normal") {
