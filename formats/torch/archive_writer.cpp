@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "libckpt/error.hpp"
+
 namespace ckpt {
 namespace {
 
@@ -49,6 +51,10 @@ std::string local_header(const Record& record, unsigned alignment) {
     }
     const std::uint64_t start = record.header_offset + 30 + record.name.size() + 4 + zip64.size();
     const std::uint64_t padding = (alignment - start % alignment) % alignment;
+    if (zip64.size() + 4 + padding > 0xffff)
+        throw_error(ErrorCode::kRefused,
+                    "record '{}' would need {} bytes of padding to be aligned to {}; zip has 65531", record.name,
+                    padding, alignment);
     std::string bytes = "PK\3\4";
     put(bytes, 0, 2);
     put(bytes, record.flags(), 2);

@@ -131,6 +131,15 @@ std::string text_attribute(const Document& document, std::string_view name) {
     return value != nullptr && value->is(Kind::kString) ? std::string(value->as_string()) : std::string();
 }
 
+bool holds_tensor(const Document& document) {
+    bool found = false;
+    walk(document.root, [&](const Visit& visit) {
+        found = visit.value.is(Kind::kTensor) && visit.value.type() != "numpy.ndarray";
+        return found ? WalkStep::kStop : WalkStep::kInto;
+    });
+    return found;
+}
+
 ArchiveOptions archive_options(const Document& document, const WriteOptions& options) {
     ArchiveOptions archive;
     const std::string prefix = text_attribute(document, "torch:prefix");
@@ -138,7 +147,7 @@ ArchiveOptions archive_options(const Document& document, const WriteOptions& opt
     const std::string alignment = text_attribute(document, "torch:alignment");
     unsigned bytes = 0;
     std::from_chars(alignment.data(), alignment.data() + alignment.size(), bytes);
-    if (bytes > 0 && bytes < 65536) archive.alignment_bytes = bytes;
+    if (bytes > 0 && bytes <= 65536) archive.alignment_bytes = bytes;
     const std::string crc = text_attribute(document, "torch:crc32");
     if (crc == "none") archive.checksums = ArchiveChecksums::kNone;
     if (crc == "no storages") archive.checksums = ArchiveChecksums::kNoStorages;
@@ -203,8 +212,7 @@ public:
             context.warn(fmt::format("{} bytes after the end of the pickle in data.pkl are ignored, as torch does",
                                      pickle.size() - facts.size_bytes));
         }
-        if (facts.protocol != 2)
-            document.set_attribute("torch:pickle_protocol", Value::integer(std::max(facts.protocol, 2)));
+        if (facts.protocol != 2) document.set_attribute("torch:pickle_protocol", Value::integer(facts.protocol));
         if (pickle.find("__kind__") != std::string::npos) restore_tagged_values(document);
         if (const ZipMember* member = archive.record(kAttributesRecord)) {
             const std::string attributes = archive.pickle_bytes(*member, context);
@@ -234,7 +242,8 @@ public:
             throw Error(ErrorCode::kRefused, "torch.save archives are not compressed; --compress is for other layouts");
         int protocol = 2;
         if (const Value* kept = document.attribute("torch:pickle_protocol"))
-            protocol = static_cast<int>(std::clamp<std::int64_t>(kept->as_int64().value_or(2), 2, 5));
+            protocol = static_cast<int>(std::clamp<std::int64_t>(kept->as_int64().value_or(2), 0, 5));
+        if (protocol == 0 && holds_tensor(document)) protocol = 2;  // 0 cannot refer to storages
         TorchLowering lowering(document);
         if (lowering.needs_protocol_4()) protocol = std::max(protocol, 4);
         std::string pickle = write_pickle(document.root, protocol, lowering);

@@ -70,11 +70,13 @@ TEST_CASE("pickle: what Python wrote, written again, is what Python wrote") {
     REQUIRE(pickled().size() >= 45);
     for (const auto& [name, streams] : pickled()) {
         REQUIRE(streams.size() == 6);
-        for (int protocol = 2; protocol <= 5; ++protocol) {
+        for (int protocol = 0; protocol <= 5; ++protocol) {
             INFO(name << ", protocol " << protocol);
             const std::string& stream = streams[static_cast<std::size_t>(protocol)];
+            if (stream.empty()) continue;
             const Read result = read(stream);
-            CHECK(result.facts.protocol == protocol);
+            // Streams of protocol 0 and 1 do not say so, and the shortest are the same in both.
+            CHECK((result.facts.protocol == protocol || (protocol == 1 && stream == streams[0])));
             CHECK(result.facts.size_bytes == stream.size());
             const std::string again = write(result.value, protocol);
             CHECK((again == stream));
@@ -174,7 +176,7 @@ TEST_CASE("pickle: what cannot be pickled is refused") {
     const Value object = Value::of(pool.make<ObjectNode>());
     object.node()->type = "some.Class";
     PickleWriterHooks hooks;
-    for (const int protocol : {0, 1, 6, -1}) CHECK_THROWS_AS(write_pickle(Value::null(), protocol, hooks), Error);
+    for (const int protocol : {6, -1}) CHECK_THROWS_AS(write_pickle(Value::null(), protocol, hooks), Error);
     try {
         write(object, 2);
         FAIL_CHECK("was written");

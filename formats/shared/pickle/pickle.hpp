@@ -30,7 +30,7 @@ public:
 
 /// What a stream was, beside its value.
 struct PickleFacts {
-    int protocol = 0;                  ///< of the PROTO opcode; 0 without one
+    int protocol = 0;                  ///< of the PROTO opcode; without one, what the opcodes need: 0, 1 or 2
     std::uint64_t size_bytes = 0;      ///< up to and with STOP
     std::vector<std::string> globals;  ///< every global named, "module.name", first appearance, Python 3 names
 };
@@ -56,9 +56,10 @@ public:
     virtual std::optional<Value> lower(Pool& scratch, Value value);
 };
 
-/// Writes what CPython's C pickler writes for the same objects (memo, batching, framing), for protocols 2 to 5.
-/// String identity is node identity: the same StringNode twice is a memo reference, two equal ones are not.
-/// Throws Error (kRefused) naming the path for values that cannot be pickled.
+/// Writes what CPython's C pickler writes for the same objects (memo, batching, framing), for protocols 0 to 5 (of 0
+/// and 1: the file without a PROTO opcode; 0 cannot refer to storages). String identity is node identity: the same
+/// StringNode twice is a memo reference, two equal ones are not. Throws Error (kRefused) naming the path for values
+/// that cannot be pickled.
 std::string write_pickle(const Value& root, int protocol, PickleWriterHooks& hooks);
 
 }  // namespace ckpt

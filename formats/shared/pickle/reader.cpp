@@ -371,6 +371,7 @@ private:
         push(global(std::string(module.as_string()), std::string(name.as_string()), module, name));
     }
     void proto() {
+        is_protocol_named_ = true;
         facts_.protocol = static_cast<int>(number(1));
         if (facts_.protocol > 5) damaged(fmt::format("protocol {} is unknown (5 is the newest)", facts_.protocol));
     }
@@ -396,6 +397,7 @@ private:
     std::size_t at_ = 0;
     std::size_t opcode_at_ = 0;
     std::size_t frame_end_ = 0;
+    bool is_protocol_named_ = false;
     std::uint64_t steps_ = 0;
     std::uint64_t inline_bytes_ = 0;
     std::vector<Value> stack_;
@@ -407,7 +409,15 @@ private:
     std::unordered_map<const Node*, Value> replaced_;
 };
 
+/// What a stream that does not name its protocol must have at least.
+int least_protocol(unsigned char opcode) {
+    if (opcode >= 0x80) return 2;
+    return std::string_view("JKMGTUX])}euqrhj1oQ").find(static_cast<char>(opcode)) != std::string_view::npos ? 1 : 0;
+}
+
 void Machine::step(unsigned char opcode) {
+    if (opcode != 0x80 && facts_.protocol < 2 && !is_protocol_named_)
+        facts_.protocol = std::max(facts_.protocol, least_protocol(opcode));
     switch (opcode) {
         case 0x80:
             return proto();

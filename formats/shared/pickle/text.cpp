@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <limits>
 
+#include <fmt/format.h>
+
 namespace ckpt {
 namespace {
 
@@ -194,6 +196,32 @@ std::optional<std::string> parse_raw_unicode_escape(std::string_view text) {
         }
     }
     return result;
+}
+
+std::string raw_unicode_escaped(std::string_view text) {
+    std::string result;
+    for (std::size_t at = 0; at < text.size();) {
+        std::uint32_t code = 0;
+        const std::size_t length = std::max<std::size_t>(decode(text, at, code), 1);
+        at += length;
+        const bool ends_line = code == 0 || code == '\n' || code == '\r' || code == 0x1a || code == '\\';
+        if (code > 0xffff) {
+            result += fmt::format("\\U{:08x}", code);
+        } else if (code > 0xff || ends_line) {
+            result += fmt::format("\\u{:04x}", code);
+        } else {
+            result += static_cast<char>(code);
+        }
+    }
+    return result;
+}
+
+std::string python_float(double value) {
+    if (value != value) return "nan";
+    if (value - value != 0) return value > 0 ? "inf" : "-inf";
+    std::string text = fmt::format("{}", value);
+    if (text.find_first_of(".e") == std::string::npos) text += ".0";
+    return text;
 }
 
 std::optional<double> parse_python_float(std::string_view text) {

@@ -17,6 +17,10 @@ std::string latin1_to_utf8(std::string_view bytes);
 std::optional<std::string> parse_python_string(std::string_view literal);
 /// Text in "raw-unicode-escape", as protocol 0 writes it; gives UTF-8.
 std::optional<std::string> parse_raw_unicode_escape(std::string_view text);
+/// The same, back: what Python writes for UTF-8 `text` (surrogates and whatever would end the line are escaped).
+std::string raw_unicode_escaped(std::string_view text);
+/// What Python's repr prints for a float.
+std::string python_float(double value);
 /// repr of a float: digits, inf, nan.
 std::optional<double> parse_python_float(std::string_view text);
 

@@ -75,7 +75,7 @@ public:
     Writer(int protocol, PickleWriterHooks& hooks) : protocol_(protocol), hooks_(hooks), out_(protocol) {}
 
     std::string write(const Value& root) {
-        out_.prologue(std::string("\x80") + static_cast<char>(protocol_));
+        if (protocol_ >= 2) out_.prologue(std::string("\x80") + static_cast<char>(protocol_));
         save(root);
         while (!tasks_.empty()) {
             const Task task = tasks_.back();
@@ -148,6 +148,8 @@ private:
         memo_.emplace(memo_key(node), index);
         if (protocol_ >= 4) {
             out_.put("\x94");
+        } else if (protocol_ == 0) {
+            out_.put(fmt::format("p{}\n", index));
         } else if (index < 256) {
             out_.put(std::string("q") + static_cast<char>(index));
         } else {
@@ -157,6 +159,10 @@ private:
     bool memo_get(const Node* node) {
         const auto found = memo_.find(memo_key(node));
         if (found == memo_.end()) return false;
+        if (protocol_ == 0) {
+            out_.put(fmt::format("g{}\n", found->second));
+            return true;
+        }
         out_.put(found->second < 256 ? std::string("h") + static_cast<char>(found->second)
                                      : std::string("j") + little(found->second, 4));
         return true;
@@ -174,6 +180,7 @@ private:
         Node* node = value.node();
         if (node == nullptr) return save_scalar(value);
         if (const auto id = hooks_.persistent_id(scratch_, *node)) {
+            if (protocol_ == 0) throw Error(ErrorCode::kRefused, "pickle protocol 0 knows persistent ids of text only");
             later_emit("Q");
             return save(*id);
         }
@@ -205,7 +212,7 @@ private:
             case Kind::kList:
                 if (node->recipe) return save_recipe(value);
                 if (!node->type.empty()) return save_lowered(value);
-                out_.put("]");
+                out_.put(protocol_ == 0 ? "(l" : "]");
                 memo_put(node);
                 return later(Task::Kind::kList, node);
             case Kind::kSet:
@@ -222,8 +229,10 @@ private:
             case Kind::kNull:
                 return out_.put("N");
             case Kind::kBool:
+                if (protocol_ < 2) return out_.put(value.as_bool() ? "I01\n" : "I00\n");
                 return out_.put(value.as_bool() ? "\x88" : "\x89");
             case Kind::kFloat: {
+                if (protocol_ == 0) return out_.put("F" + python_float(value.as_double()) + "\n");
                 std::uint64_t bits = 0;
                 const double number = value.as_double();
                 std::memcpy(&bits, &number, sizeof bits);
@@ -234,6 +243,7 @@ private:
         }
         const auto small = value.as_int64();
         if (small && *small >= INT32_MIN && *small <= INT32_MAX) {
+            if (protocol_ == 0) return out_.put(fmt::format("I{}\n", *small));
             const auto bits = static_cast<std::uint64_t>(*small);
             if (*small >= 0 && *small < 256) return out_.put(std::string("K") + little(bits, 1));
             if (*small >= 0 && *small < 65536) return out_.put(std::string("M") + little(bits, 2));
@@ -243,6 +253,8 @@ private:
     }
 
     void save_integer(const std::string& bytes) {
+        constexpr std::size_t kMostInDecimal = 8192;  // Python reads no longer ones; an opcode of protocol 2 does
+        if (protocol_ < 2 && bytes.size() <= kMostInDecimal) return out_.put("L" + decimal_text(bytes) + "L\n");
         if (bytes.size() < 256) return out_.put(std::string("\x8a") + little(bytes.size(), 1) + bytes);
         if (bytes.size() > INT32_MAX)
             throw_error(ErrorCode::kRefused, "an integer of {} bytes cannot be pickled, at most {} can", bytes.size(),
@@ -253,7 +265,9 @@ private:
 
     void save_text(const StringNode& node) {
         const std::size_t size = node.text.size();
-        if (protocol_ >= 4 && size <= 0xff) {
+        if (protocol_ == 0) {
+            out_.put("V" + raw_unicode_escaped(node.text) + "\n");
+        } else if (protocol_ >= 4 && size <= 0xff) {
             out_.put_large(std::string("\x8c") + little(size, 1), node.text);
         } else if (size <= 0xffffffffu) {
             out_.put_large(std::string("X") + little(size, 4), node.text);
@@ -291,27 +305,33 @@ private:
     }
 
     void save_tuple(const SequenceNode& node) {
-        if (node.items.empty()) return out_.put(")");
+        if (node.items.empty()) return out_.put(protocol_ == 0 ? "(t" : ")");
         // A tuple may hold itself by way of a list or dict, which the memo knows by the time it is met again. Where
         // nothing new was remembered since it was opened last, there is no such way, and no end.
         const auto [open, is_new] = open_tuples_.try_emplace(&node, memo_.size());
         if (!is_new && open->second == memo_.size())
             throw Error(ErrorCode::kRefused, "a tuple contains itself, which no pickle can say");
         open->second = memo_.size();
-        if (node.items.size() > 3) out_.put("(");
+        if (is_marked(node)) out_.put("(");
         later(Task::Kind::kTupleEnd, &node);
         for (std::size_t i = node.items.size(); i-- > 0;) later_save(node.items[i]);
     }
+    /// Short tuples have opcodes of their own from protocol 2 on.
+    bool is_marked(const SequenceNode& node) const { return protocol_ < 2 || node.items.size() > 3; }
+
     void tuple_end(const SequenceNode& node) {
         open_tuples_.erase(&node);
         const std::size_t size = node.items.size();
         if (memo_.count(memo_key(&node)) != 0) {  // it contains itself: what was made inside is the tuple
-            out_.put(size > 3 ? std::string("1") : std::string(size, '0'));
+            // POP takes marks as well; POP_MARK came with protocol 1.
+            out_.put(!is_marked(node) ? std::string(size, '0')
+                     : protocol_ == 0 ? std::string(size + 1, '0')
+                                      : std::string("1"));
             memo_get(&node);
             return;
         }
         static constexpr const char* kOpcodes[] = {"", "\x85", "\x86", "\x87"};
-        out_.put(size > 3 ? "t" : kOpcodes[size]);
+        out_.put(is_marked(node) ? "t" : kOpcodes[size]);
         memo_put(&node);
     }
 
@@ -347,7 +367,7 @@ private:
     void save_dict(const Value& value) {
         const DictNode& node = value.dict();
         if (node.type.empty()) {
-            out_.put("}");
+            out_.put(protocol_ == 0 ? "(d" : "}");
             memo_put(&node);
             return later(Task::Kind::kDict, &node);
         }
@@ -463,6 +483,13 @@ private:
         const Value callee = recipe.callee.is_null() ? global_for(recipe.callable) : recipe.callee;
         const Value args = recipe.args.is_null() ? scratch_.tuple() : recipe.args;
         const bool memoized = node->attribute("pickle:transient") == nullptr;
+        if (recipe.how == Recipe::How::kNew && protocol_ < 2 && args.is(Kind::kTuple)) {
+            std::vector<Value> of_new{callee};
+            of_new.insert(of_new.end(), args.sequence().items.begin(), args.sequence().items.end());
+            later(Task::Kind::kCallEnd, node, 0, "R", memoized);
+            later_save(scratch_.tuple(std::move(of_new)));
+            return later_save(global_for("copyreg.__newobj__"));
+        }
         if (recipe.how == Recipe::How::kNew && !recipe.kwargs.is_null()) {
             if (protocol_ < 4)
                 throw_error(ErrorCode::kRefused, "'{}' is made with keyword arguments, which needs pickle protocol 4",
@@ -495,6 +522,11 @@ private:
                                                                    : static_cast<const SequenceNode*>(task.node)->items;
         const std::size_t left = items.size() - task.position;
         if (left == 0) return;
+        if (protocol_ == 0) {  // one by one
+            if (left > 1) later(task.kind, task.node, task.position + 1);
+            later_emit("a");
+            return later_save(items[task.position]);
+        }
         const bool iterated = task.kind == Task::Kind::kListIterated;
         if (left == 1 && (iterated || items.size() == 1)) {
             later_emit("a");
@@ -512,6 +544,13 @@ private:
                                   ? static_cast<const ObjectNode*>(task.node)->entries
                                   : static_cast<const DictNode*>(task.node)->entries;
         const std::size_t left = entries.size() - task.position;
+        if (protocol_ == 0) {
+            if (left == 0) return;
+            if (left > 1) later(task.kind, task.node, task.position + 1);
+            later_emit("s");
+            later_save(entries[task.position].second);
+            return later_save(entries[task.position].first);
+        }
         const bool iterated = task.kind == Task::Kind::kDictIterated;
         if (left == 0 && (iterated || task.position == 0)) return;
         if (left == 1 && (iterated || entries.size() == 1)) {
@@ -567,7 +606,7 @@ std::optional<Value> PickleWriterHooks::lower(Pool& scratch, Value value) {
 }
 
 std::string write_pickle(const Value& root, int protocol, PickleWriterHooks& hooks) {
-    if (protocol < 2 || protocol > 5) throw_error(ErrorCode::kUsage, "pickle protocol {} cannot be written", protocol);
+    if (protocol < 0 || protocol > 5) throw_error(ErrorCode::kUsage, "pickle protocol {} cannot be written", protocol);
     return Writer(protocol, hooks).write(root);
 }
 
