@@ -327,8 +327,7 @@ TorchLowering::Call TorchLowering::jagged_call(Pool& scratch, const TensorNode& 
 
 Value TorchLowering::lower_tensor(Pool& scratch, const TensorNode& tensor) {
     const bool is_parameter = tensor.type == "torch.nn.parameter.Parameter";
-    if (tensor.layout == "uninitialized" || (is_parameter && tensor.layout == "meta"))
-        return call(scratch, tensor_call(scratch, tensor));
+    if (tensor.layout == "uninitialized") return call(scratch, tensor_call(scratch, tensor));
     if (is_parameter) {
         TensorNode data;  // the tensor inside of a parameter does not require gradients by itself
         data.dtype = tensor.dtype;

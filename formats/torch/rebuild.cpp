@@ -115,7 +115,10 @@ TensorNode* TorchRebuilder::make_tensor(Pool& pool) {
 }
 
 void TorchRebuilder::check_all_bounds() const {
-    for (const TensorNode* view : views_) view->check_bounds("(out of sight)");
+    for (const TensorNode* view : views_) {
+        // A Parameter of a sparse or nested tensor has no strides: its parts are checked.
+        if (view->layout.empty() || view->layout == "meta") view->check_bounds("(out of sight)");
+    }
 }
 
 void TorchRebuilder::forget_usual_recipes() const {
