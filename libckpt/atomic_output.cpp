@@ -22,8 +22,10 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kMark = ".ckpt-tmp-";
 
+/// A file system takes 255 bytes for a name, and the temporary's is longer than the final one's.
 std::string temporary_prefix(const std::string& name) {
-    return "." + name + std::string(kMark);
+    constexpr std::size_t kMostBytes = 200;
+    return "." + name.substr(0, kMostBytes) + std::string(kMark);
 }
 
 /// Removes temporaries of `name` in `folder` whose process is gone: a killed run leaves one.
@@ -74,12 +76,12 @@ AtomicOutput::AtomicOutput(const std::string& path, Existing existing, bool is_f
 
     struct stat status = {};
     const bool exists = ::lstat(final_.c_str(), &status) == 0;
-    if (exists && existing == Existing::kRefuse) {
-        throw Error(ErrorCode::kRefused, "exists already; --overwrite replaces it");
-    }
     if (exists && S_ISDIR(status.st_mode) != is_folder) {
         throw_error(ErrorCode::kRefused, "is {}, and {} would replace it",
                     S_ISDIR(status.st_mode) ? "a folder" : "no folder", is_folder ? "a folder" : "a file");
+    }
+    if (exists && existing == Existing::kRefuse) {
+        throw Error(ErrorCode::kRefused, "exists already; --overwrite replaces it");
     }
     if (exists && !S_ISDIR(status.st_mode) && !S_ISREG(status.st_mode)) {
         throw Error(ErrorCode::kRefused, "is no regular file");
