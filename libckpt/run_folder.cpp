@@ -88,7 +88,9 @@ bool holds_checkpoint(const std::string& path, const NameTable& names, const Sca
     return false;
 }
 
+/// In the current folder the name alone, unless a command would take it for an option.
 std::string join(const std::string& folder, const std::string& name) {
+    if (folder == "." && name.starts_with('-')) return "./" + name;
     return folder == "." ? name : (fs::path(folder) / name).string();
 }
 
@@ -453,7 +455,18 @@ const CheckpointEntry* RunFolder::newest(const std::string& axis, const IndexBou
     for (const auto* entry : main_series(wanted)) {
         if (bound.admits(entry->match.number_on(wanted)->value)) best = entry;
     }
-    return best;
+    const bool is_any = axis.empty() && bound.kind == IndexBound::Kind::kNone;
+    return best == nullptr && is_any ? only_last() : best;
+}
+
+const CheckpointEntry* RunFolder::only_last() const {
+    const CheckpointEntry* found = nullptr;
+    for (const auto& entry : checkpoints_) {
+        if (!entry.match.is_alias || entry.match.scheme != "last") continue;
+        if (found != nullptr) return nullptr;  // two say so
+        found = &entry;
+    }
+    return found;
 }
 
 const CheckpointEntry* RunFolder::at(const std::string& axis, double index) const {

@@ -64,7 +64,9 @@ public:
     std::string main_axis() const;
     /// The last of the main series on `axis` (empty: the main axis) within the bound, or nullptr. The main series is
     /// the one of which most checkpoints have the axis; of equal ones that which got furthest, then the last by name.
-    /// Aliases and other series do not compete. On the axis "time" (modification time) all series do.
+    /// Aliases and other series do not compete; but where nothing is numbered and neither axis nor bound is asked for,
+    /// the only one that calls itself the last (`last.ckpt`) is it. On the axis "time" (modification time) all series
+    /// do.
     const CheckpointEntry* newest(const std::string& axis, const IndexBound& bound);
     /// The one with exactly this index, of the main series if it has one, or nullptr.
     const CheckpointEntry* at(const std::string& axis, double index) const;
@@ -78,6 +80,7 @@ public:
 
 private:
     void sort();
+    const CheckpointEntry* only_last() const;
     /// Those of the main series that have the axis, ascending.
     std::vector<const CheckpointEntry*> main_series(const std::string& axis) const;
     std::string path_;

@@ -23,9 +23,12 @@ public:
     }
 
     ExitCode run(Session& session) override {
+        require_folder(dir_);
         auto folder = RunFolder::scan(dir_, folder_.scan_options(session), session.context());
         const CheckpointEntry* newest = folder.newest(folder_.axis, bound_.bound());
         if (newest == nullptr) return session.no(fmt::format("{}: no checkpoint{}", dir_, bound_.bound().phrase()));
+        if ((index_ || next_) && newest->match.is_alias)
+            return session.no(fmt::format("{}: {} has no index", dir_, newest->name));
         if (json_) {
             folder.stat();
             session.print(record_json(*newest, facts_by_name(session, *newest), 2));

@@ -22,6 +22,7 @@ public:
 
     ExitCode run(Session& session) override {
         if (!next_ && !index_) throw Error(ErrorCode::kUsage, "path: give an index or --next");
+        require_folder(dir_);
         auto folder = RunFolder::scan(dir_, folder_.scan_options(session), session.context());
         if (next_) {
             const auto next = folder.next();
