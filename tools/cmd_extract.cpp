@@ -1,5 +1,6 @@
 // ckpt extract: a part of a checkpoint as a checkpoint of its own.
 #include <CLI/CLI.hpp>
+#include <filesystem>
 
 #include "libckpt/select.hpp"
 #include "tools/command.hpp"
@@ -66,10 +67,7 @@ public:
         const Selected taken = select(document, selection_, Side::kTaken);
         if (taken.leaves == 0 && takes_all) throw_error(ErrorCode::kDamaged, "{}: nothing of it is whole", input_);
         if (taken.leaves == 0) return session.no(fmt::format("{}: nothing is selected", input_));
-        if (!rest_.empty()) {
-            refuse_same_file(input_, rest_);
-            output_.layout(session, rest_);
-        }
+        if (!rest_.empty()) check_rest(session);
         const ExitCode code = write_document(session, taken.document, output_file_, output_);
         if (code != ExitCode::kYes) return code;
         const ExitCode rest_code =
@@ -79,6 +77,22 @@ public:
     }
 
 private:
+    /// What the second output would stumble over, found before the first is written.
+    void check_rest(const Session& session) const {
+        refuse_same_file(input_, rest_);
+        output_.layout(session, rest_);
+        const auto absolute = [](const std::string& path) {
+            std::error_code error;
+            const auto found = std::filesystem::weakly_canonical(path, error);
+            return error ? std::filesystem::path(path) : found;
+        };
+        if (absolute(output_file_) == absolute(rest_))
+            throw Error(ErrorCode::kUsage, "extract: --output and --rest name the same file");
+        std::error_code error;
+        if (!output_.overwrite && std::filesystem::exists(std::filesystem::symlink_status(rest_, error)))
+            throw_error(ErrorCode::kRefused, "{}: exists already; --overwrite replaces it", rest_);
+    }
+
     std::string input_, output_file_, from_, rest_;
     std::vector<std::string> roles_;
     bool salvage_ = false;

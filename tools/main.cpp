@@ -84,8 +84,7 @@ int main(int argc, char** argv) {
         try {
             app.parse(argc, argv);
         } catch (const CLI::CallForHelp&) {
-            const auto subs = app.get_subcommands();
-            session.write(subs.empty() ? app.help() : subs.front()->help());
+            session.write(app.help());  // of the chosen command, under its full name
             return 0;
         } catch (const CLI::CallForVersion&) {
             session.print("ckpt " CKPT_VERSION);

@@ -1,6 +1,9 @@
 // Declarations of the shared option groups, and what they come to.
 #include "tools/options.hpp"
 
+#include <poll.h>
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
@@ -34,6 +37,13 @@ ScanOptions FolderOptions::scan_options(const Session& session) const {
     options.axis = axis;
     options.extensions = session.extensions();
     return options;
+}
+
+void require_folder(const std::string& path) {
+    std::error_code error;
+    const auto status = std::filesystem::status(path, error);
+    if (std::filesystem::exists(status) && !std::filesystem::is_directory(status))
+        throw_error(ErrorCode::kNotFound, "{}: is a file; name the folder of the checkpoints", path);
 }
 
 void BoundOptions::declare(CLI::App& app) {
@@ -85,6 +95,16 @@ void refuse_same_file(const std::string& input, const std::string& output) {
     }
 }
 
+namespace {
+
+/// Whether a pipe has nobody at its other end any more: having seen enough is no failure.
+bool reader_is_gone(int descriptor) {
+    struct pollfd state = {descriptor, POLLOUT, 0};
+    return ::poll(&state, 1, 0) == 1 && (state.revents & POLLERR) != 0;
+}
+
+}  // namespace
+
 ExitCode write_document(Session& session, const Document& document, const std::string& path,
                         const OutputOptions& options) {
     const Format& format = options.layout(session, path);
@@ -113,7 +133,11 @@ ExitCode write_document(Session& session, const Document& document, const std::s
     }
     const WritePlan plan = format.plan(document, write, session.context());
     if (path == "-") {
-        execute_to_descriptor(plan, 1, session.context());
+        try {
+            execute_to_descriptor(plan, STDOUT_FILENO, session.context());
+        } catch (const Error& error) {
+            if (error.code() != ErrorCode::kOutput || !reader_is_gone(STDOUT_FILENO)) throw;
+        }
     } else {
         execute(plan, path, options.overwrite ? Existing::kOverwrite : Existing::kRefuse, session.context());
     }

@@ -49,6 +49,9 @@ struct OutputOptions {
 ExitCode write_document(Session& session, const Document& document, const std::string& path,
                         const OutputOptions& options);
 
+/// Throws Error (kNotFound) when `path` is a file where a folder is wanted: "none found" would be a wrong answer.
+void require_folder(const std::string& path);
+
 /// Throws Error (kRefused) when both paths are the same file.
 void refuse_same_file(const std::string& input, const std::string& output);
 

@@ -24,10 +24,9 @@ void put(int descriptor, std::string_view text) {
         const ssize_t count = ::write(descriptor, text.data(), text.size());
         if (count < 0) {
             if (errno == EINTR) continue;
-            if (errno == EPIPE) ::_exit(0);  // the reader has seen enough: a quiet success
-            if (descriptor == STDOUT_FILENO)
-                throw_error(ErrorCode::kOutput, "standard output: {}", std::strerror(errno));
-            return;
+            if (descriptor != STDOUT_FILENO) return;  // nobody reads the messages: the work goes on
+            if (errno == EPIPE) ::_exit(0);           // the reader has seen enough: a quiet success
+            throw_error(ErrorCode::kOutput, "standard output: {}", std::strerror(errno));
         }
         text.remove_prefix(static_cast<std::size_t>(count));
     }

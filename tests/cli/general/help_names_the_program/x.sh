@@ -1,0 +1,1 @@
+ckpt inspect --help | head -n 2
