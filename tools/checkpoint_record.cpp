@@ -4,9 +4,10 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "libckpt/roles.hpp"
-#include "libckpt/walk.hpp"
+#include "tools/inspect_json.hpp"
 #include "tools/text.hpp"
 
 namespace ckpt {
@@ -61,20 +62,11 @@ CheckpointFacts facts_by_reading(const Session& session, const CheckpointEntry& 
         facts.producer = document.producer;
         facts.state = "ok";
         const Roles roles = classify_roles(document);
-        std::vector<std::string> held;
-        if (roles.whole_is_model) held.emplace_back("model");
-        for (const auto& part : roles.parts) {
-            const std::string name(role_name(part.second));
-            if (std::find(held.begin(), held.end(), name) == held.end()) held.push_back(name);
-        }
-        for (const auto& name : held) facts.holds += (facts.holds.empty() ? "" : ", ") + name;
-        walk(document.root, [&](const Visit& visit) {
-            if (visit.value.is(Kind::kTensor) && visit.same_as == nullptr &&
-                roles.role_of(visit.path) == Role::kModel) {
-                facts.parameters += visit.value.tensor().element_count().value_or(0);
-            }
-            return WalkStep::kInto;
-        });
+        std::set<Role> held;  // in the order of the roles, whatever the file's
+        if (roles.whole_is_model) held.insert(Role::kModel);
+        for (const auto& part : roles.parts) held.insert(part.second);
+        for (const Role role : held) facts.holds += (facts.holds.empty() ? "" : ", ") + std::string(role_name(role));
+        facts.parameters = count_totals(document).parameters;
     } catch (const Error& error) {
         if (error.code() == ErrorCode::kCancelled) throw;
         facts.state = error.code() == ErrorCode::kDamaged ? "damaged" : "unreadable";

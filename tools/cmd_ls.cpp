@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
+#include <optional>
 
 #include "tools/checkpoint_record.hpp"
 #include "tools/command.hpp"
@@ -20,7 +21,9 @@ public:
         auto* indices = app.add_flag("--indices", indices_, "Print the indices only, one a line");
         auto* json = app.add_flag("--json", json_, "Print JSON");
         auto* null = app.add_flag("-0,--null", null_, "Print the paths only, each followed by a NUL byte");
-        app.add_flag("-l,--long", long_, "Open each checkpoint (its index only): parameters, contents, state");
+        app.add_flag("-l,--long", long_,
+                     "Open each checkpoint (its index only) for parameters, contents and state; the table does so "
+                     "anyway for up to 50");
         app.add_flag("-r,--recursive", recursive_, "Look into folders below as well");
         folder_.declare(app);
         indices->excludes(json)->excludes(null);
@@ -39,28 +42,36 @@ public:
             print_indices(session, entries);
         } else {
             std::vector<CheckpointFacts> facts;
+            opened_ = long_ || (!json_ && entries.size() <= kMostOpened);
             for (const auto& entry : entries)
-                facts.push_back(long_ ? facts_by_reading(session, entry) : facts_by_name(session, entry));
+                facts.push_back(opened_ ? facts_by_reading(session, entry) : facts_by_name(session, entry));
             if (json_) {
                 session.print(list_json(entries, facts, skipped));
             } else if (!entries.empty()) {
                 print_table(session, entries, facts);
             }
         }
+        if (failure_) return *failure_;
         if (entries.empty()) return session.no(fmt::format("{}: no checkpoint", joined()));
         return ExitCode::kYes;
     }
 
 private:
-    void gather(const Session& session, std::vector<CheckpointEntry>& entries, std::vector<SkippedEntry>& skipped) {
+    void gather(Session& session, std::vector<CheckpointEntry>& entries, std::vector<SkippedEntry>& skipped) {
         if (paths_.empty()) paths_.emplace_back(".");
         ScanOptions options = folder_.scan_options(session);
         options.recursive = recursive_;
         for (const auto& path : paths_) {
-            auto folder = RunFolder::scan(path, options, session.context());
-            if (!indices_ && !null_) folder.stat();
-            entries.insert(entries.end(), folder.checkpoints().begin(), folder.checkpoints().end());
-            skipped.insert(skipped.end(), folder.skipped().begin(), folder.skipped().end());
+            try {
+                auto folder = RunFolder::scan(path, options, session.context());
+                if (!indices_ && !null_) folder.stat();
+                entries.insert(entries.end(), folder.checkpoints().begin(), folder.checkpoints().end());
+                skipped.insert(skipped.end(), folder.skipped().begin(), folder.skipped().end());
+            } catch (const Error& error) {
+                if (error.code() != ErrorCode::kNotFound) throw;
+                session.error(error.what());  // the others are listed all the same
+                if (!failure_) failure_ = exit_code(error.code());
+            }
         }
         if (folder_.axis == "time") {
             std::stable_sort(entries.begin(), entries.end(),
@@ -97,7 +108,7 @@ private:
         Table table({{title, Table::Align::kRight},
                      {"NAME", Table::Align::kLeft},
                      {"LAYOUT", Table::Align::kLeft},
-                     {"SAVED", Table::Align::kRight},
+                     {"SAVED", Table::Align::kLeft},
                      {"SIZE", Table::Align::kRight},
                      {"PARAMS", Table::Align::kRight},
                      {"HOLDS", Table::Align::kLeft},
@@ -112,20 +123,34 @@ private:
             std::string shown_name = printable(entry.path);
             for (const auto& alias : entry.aliases) shown_name += " (" + printable(alias) + ")";
             total += entry.bytes;
-            std::string state = facts[i].state;
-            if (!long_) state.clear();
+            std::string state = opened_ && facts[i].state != "ok" ? facts[i].state : "";
             if (!facts[i].why.empty())
                 state += ": " + (session.is_terminal() ? shortened(facts[i].why, 60) : printable(facts[i].why));
             table.add({index_cell, shown_name, facts[i].format, age_text(now - entry.mtime_seconds),
                        size_text(entry.bytes),
-                       !long_                    ? ""
+                       !opened_                  ? ""
                        : facts[i].parameters > 0 ? count_text(facts[i].parameters)
                                                  : "-",
                        facts[i].holds, state});
         }
-        session.write(table.text());
-        session.write(
-            fmt::format("{} checkpoint{}, {}\n", entries.size(), entries.size() == 1 ? "" : "s", size_text(total)));
+        std::string summary =
+            fmt::format("{} checkpoint{}, {}", entries.size(), entries.size() == 1 ? "" : "s", size_text(total));
+        if (opened_) summary += last_whole(entries, facts);
+        if (!opened_) summary += "; not opened: -l says more";
+        session.write(table.text() + summary + "\n");
+    }
+
+    /// "; last valid: 40" where some are not.
+    std::string last_whole(const std::vector<CheckpointEntry>& entries,
+                           const std::vector<CheckpointFacts>& facts) const {
+        std::string last = "none";
+        bool all = true;
+        for (std::size_t i = 0; i < entries.size(); ++i) {
+            all = all && facts[i].state == "ok";
+            const auto index = index_of(entries[i]);
+            if (facts[i].state == "ok" && index && !entries[i].match.is_alias) last = index_text(*index);
+        }
+        return all ? "" : "; last valid: " + last;
     }
 
     std::string joined() const {
@@ -134,11 +159,15 @@ private:
         return text;
     }
 
+    static constexpr std::size_t kMostOpened = 50;  // by the table, unasked
+
     std::vector<std::string> paths_;
     bool indices_ = false;
     bool json_ = false;
     bool null_ = false;
     bool long_ = false;
+    bool opened_ = false;  // every checkpoint was read
+    std::optional<ExitCode> failure_;
     bool recursive_ = false;
     FolderOptions folder_;
 };

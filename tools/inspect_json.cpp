@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <nlohmann/json.hpp>
 #include <unordered_map>
 
@@ -330,11 +329,16 @@ std::string dump(const Json& json) {
 
 }  // namespace
 
-Totals count_totals(const Document& document) {
+Totals count_totals(const Document& document, std::vector<KeptStorage>* kept) {
+    struct Seen {
+        std::string path;
+        std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges;  // bytes that tensors see
+    };
     Totals totals;
     const Roles roles = classify_roles(document);
-    std::map<const Storage*, std::vector<std::pair<std::uint64_t, std::uint64_t>>>
-        seen;  // byte ranges that tensors see
+    std::unordered_map<const Storage*, Seen> seen;
+    std::vector<const Storage*> order;
+    TiedTensors tied;
     walk(document.root, [&](const Visit& visit) {
         ++totals.values;
         if (!visit.value.is(Kind::kTensor) || visit.same_as != nullptr) return WalkStep::kInto;
@@ -343,26 +347,36 @@ Totals count_totals(const Document& document) {
         const std::uint64_t count = tensor.element_count().value_or(0);
         totals.elements += count;
         totals.logical_bytes += tensor.logical_bytes().value_or(0);
-        if (roles.role_of(visit.path) == Role::kModel) totals.parameters += count;
+        if (roles.role_of(visit.path) == Role::kModel && tied.is_new(tensor)) totals.parameters += count;
         if (!tensor.storage) return WalkStep::kInto;
-        auto& ranges = seen[tensor.storage.get()];
+        const auto [found, is_first] = seen.try_emplace(tensor.storage.get());
+        if (is_first) order.push_back(found->first);
+        if (is_first && kept != nullptr) found->second.path = visit.path;
         if (count == 0) return WalkStep::kInto;
         std::uint64_t last = static_cast<std::uint64_t>(tensor.offset);
         for (std::size_t i = 0; i < tensor.shape.size(); ++i)
             last += static_cast<std::uint64_t>((tensor.shape[i] - 1) * tensor.stride[i]);
-        ranges.emplace_back(dtype_bytes(tensor.dtype, static_cast<std::uint64_t>(tensor.offset)).value_or(0),
-                            dtype_bytes(tensor.dtype, last + 1).value_or(0));
+        found->second.ranges.emplace_back(
+            dtype_bytes(tensor.dtype, static_cast<std::uint64_t>(tensor.offset)).value_or(0),
+            dtype_bytes(tensor.dtype, last + 1).value_or(0));
         return WalkStep::kInto;
     });
-    for (auto& [storage, ranges] : seen) {
+    constexpr std::uint64_t kWorthAHint = 4096;
+    for (const Storage* storage : order) {
+        auto& [path, ranges] = seen[storage];
+        const std::uint64_t stored = storage->blob->size_bytes();
         ++totals.storages;
-        totals.stored_bytes += storage->blob->size_bytes();
+        totals.stored_bytes += stored;
         std::sort(ranges.begin(), ranges.end());
         std::uint64_t end = 0;
+        std::uint64_t live = 0;
         for (const auto& [from, to] : ranges) {
-            if (to > end) totals.live_bytes += to - std::max(from, end);
+            if (to > end) live += to - std::max(from, end);
             end = std::max(end, to);
         }
+        totals.live_bytes += live;
+        if (kept != nullptr && stored > live && live < stored / 2 && stored - live >= kWorthAHint)
+            kept->push_back({path, stored, live});
     }
     return totals;
 }

@@ -1,11 +1,14 @@
-// The tree: scalars in place, runs of like siblings folded.
+// The tree: roles with their totals, scalars in place, like siblings in one line.
 #include "tools/inspect_tree.hpp"
 
 #include <algorithm>
 #include <map>
+#include <tuple>
+#include <unordered_map>
 
 #include "libckpt/roles.hpp"
 #include "libckpt/walk.hpp"
+#include "tools/inspect_fold.hpp"
 #include "tools/inspect_json.hpp"
 #include "tools/text.hpp"
 
@@ -13,38 +16,31 @@ namespace ckpt {
 namespace {
 
 constexpr std::size_t kUsualDepth = 4;
-constexpr std::size_t kMostSiblings = 200;  // of one container; more are counted
+constexpr std::size_t kMostSiblings = 200;  // lines of one container; more are counted
+constexpr std::size_t kCrowd = 40;          // children from which blocks fold even where they differ
 constexpr std::size_t kInlineItems = 6;
+constexpr std::size_t kMostScalars = 100;  // of a paragraph
+constexpr std::size_t kLineWidth = 100;
+constexpr std::size_t kNameWidth = 40;
 
-std::string shape_text(const TensorNode& tensor) {
-    if (tensor.shape.empty()) return "scalar";
-    std::string text;
-    for (const auto size : tensor.shape)
-        text += (text.empty() ? "" : " x ") + (size < 0 ? std::string("?") : std::to_string(size));
-    return text;
+std::string text_of_string(std::string_view text, std::size_t width) {
+    return "'" + shortened(text, width) + "'";
 }
 
-std::string tensor_text(const TensorNode& tensor) {
-    std::string text = shape_text(tensor) + "  " + std::string(dtype_name(tensor.dtype));
-    if (!tensor.layout.empty()) text += "  " + tensor.layout;
-    if (!tensor.type.empty() && tensor.type != "torch.nn.parameter.Parameter") text += "  " + printable(tensor.type);
-    return text;
-}
-
-std::string scalar_text(const Value& value) {
+std::string scalar_text(const Value& value, std::size_t width = 60) {
     switch (value.kind()) {
         case Kind::kNull:
             return "None";
         case Kind::kBool:
             return value.as_bool() ? "true" : "false";
         case Kind::kInt:
-            return value.integer_text();
+            return shortened(value.integer_text(), width);
         case Kind::kFloat:
             return fmt::format("{}", value.as_double());
         case Kind::kComplex:
             return fmt::format("{}{:+}j", value.as_complex().real(), value.as_complex().imag());
         case Kind::kString:
-            return "'" + shortened(value.as_string(), 60) + "'";
+            return text_of_string(value.as_string(), width);
         case Kind::kBytes:
             return fmt::format("{} bytes", value.as_bytes().size());
         default:
@@ -55,10 +51,12 @@ std::string scalar_text(const Value& value) {
 bool is_scalar(const Value& value) {
     return value.kind() <= Kind::kBytes;
 }
+bool is_sequence(const Value& value) {
+    return value.is(Kind::kList) || value.is(Kind::kTuple) || value.is(Kind::kSet);
+}
 
-/// "[1, 2, 3]" for a short list of scalars; empty where it is none.
-std::string inline_text(const Value& value) {
-    if (!value.is(Kind::kList) && !value.is(Kind::kTuple) && !value.is(Kind::kSet)) return {};
+/// "[1, 2, 3]" for a list of scalars; empty where it is none.
+std::string flat_text(const Value& value) {
     const auto& items = value.sequence().items;
     const char* brackets = value.is(Kind::kList) ? "[]" : value.is(Kind::kTuple) ? "()" : "{}";
     std::string text(1, brackets[0]);
@@ -68,43 +66,92 @@ std::string inline_text(const Value& value) {
             text += fmt::format(", ... {} in all", items.size());
             break;
         }
-        text += (i == 0 ? "" : ", ") + scalar_text(items[i]);
+        // Of many numbers one wants the gist.
+        text += i == 0 ? "" : ", ";
+        text += items[i].is(Kind::kFloat) && items.size() > kInlineItems ? fmt::format("{:.6g}", items[i].as_double())
+                                                                         : scalar_text(items[i], 30);
     }
     return text + brackets[1];
 }
 
-std::string container_text(const Value& value) {
-    std::string text;
-    switch (value.kind()) {
-        case Kind::kDict:
-            text = fmt::format("{} entries", value.dict().entries.size());
-            break;
-        case Kind::kList:
-            text = fmt::format("list of {}", value.sequence().items.size());
-            break;
-        case Kind::kTuple:
-            text = fmt::format("tuple of {}", value.sequence().items.size());
-            break;
-        case Kind::kSet:
-            text = fmt::format("set of {}", value.sequence().items.size());
-            break;
-        default:
-            break;
+/// The same, also for a list of such lists: "[[97.2, 88.1], [98], ... 5 in all]".
+std::string inline_text(const Value& value) {
+    if (!is_sequence(value)) return {};
+    if (const std::string flat = flat_text(value); !flat.empty()) return flat;
+    const auto& items = value.sequence().items;
+    std::string text = value.is(Kind::kTuple) ? "(" : "[";
+    constexpr std::size_t kInner = 3;
+    for (std::size_t i = 0; i < items.size(); ++i) {
+        const std::string inner = is_sequence(items[i]) ? flat_text(items[i]) : std::string{};
+        if (inner.empty()) return {};
+        if (i < kInner) text += (i == 0 ? "" : ", ") + inner;
     }
-    const std::string type = printable(value.type());
-    if (value.is(Kind::kObject)) {
-        const auto* recipe = value.node()->recipe.get();
-        text = recipe != nullptr && recipe->how == Recipe::How::kGlobal ? printable(recipe->callable) : type;
-    } else if (!type.empty() && type != "collections.OrderedDict") {
-        text += "  " + type;
-    }
-    return text;
+    if (items.size() > kInner) text += fmt::format(", ... {} in all", items.size());
+    return text + (value.is(Kind::kTuple) ? ")" : "]");
 }
 
-/// What a role holds, for the summary.
-struct RoleTotal {
+/// The text of what fits in place, a scalar or a short list; empty for what does not.
+std::string plain_text(const Value& value) {
+    if (!is_scalar(value)) return inline_text(value);
+    const std::string type = printable(value.type());
+    return scalar_text(value) + (type.empty() ? "" : "  " + type);
+}
+
+std::string container_text(const Value& value) {
+    const std::string type = printable(value.type());
+    switch (value.kind()) {
+        case Kind::kDict: {
+            const std::size_t count = value.dict().entries.size();
+            const std::string text = fmt::format("{} {}", count, count == 1 ? "entry" : "entries");
+            return type.empty() || type == "collections.OrderedDict" ? text : text + "  " + type;
+        }
+        case Kind::kList:
+        case Kind::kTuple:
+        case Kind::kSet: {
+            const std::string text = fmt::format("{} of {}", kind_name(value.kind()), value.sequence().items.size());
+            return type.empty() ? text : text + "  " + type;
+        }
+        case Kind::kObject: {
+            const auto* recipe = value.node()->recipe.get();
+            return recipe != nullptr && recipe->how == Recipe::How::kGlobal ? printable(recipe->callable) : type;
+        }
+        default:
+            return {};
+    }
+}
+
+/// Tensors below a value: how many, how large (tied ones once), of which dtypes.
+struct Holdings {
     std::uint64_t tensors = 0, elements = 0, bytes = 0;
-    std::map<std::string, std::uint64_t> dtypes;
+    std::map<std::string, std::uint64_t> dtypes;  // bytes of each
+    TiedTensors tied;
+
+    void add(const TensorNode& tensor) {
+        ++tensors;
+        if (!tied.is_new(tensor)) return;
+        const std::uint64_t size = tensor.logical_bytes().value_or(0);
+        elements += tensor.element_count().value_or(0);
+        bytes += size;
+        dtypes[std::string(dtype_name(tensor.dtype))] += size;
+    }
+    /// The names of the dtypes, most bytes first.
+    std::vector<std::string> by_bytes() const {
+        std::vector<std::pair<std::uint64_t, std::string>> order;
+        for (const auto& [dtype, size] : dtypes) order.emplace_back(size, dtype);
+        std::sort(order.rbegin(), order.rend());
+        std::vector<std::string> names;
+        for (const auto& entry : order) names.push_back(entry.second);
+        return names;
+    }
+    std::string usual_dtype() const {
+        const auto names = by_bytes();
+        return names.empty() ? "" : names.front();
+    }
+    std::string dtype_text() const {
+        std::string text;
+        for (const auto& name : by_bytes()) text += (text.empty() ? "" : ", ") + name;
+        return text;
+    }
 };
 
 class TreePrinter {
@@ -113,61 +160,31 @@ public:
         : session_(session),
           document_(document),
           roles_(classify_roles(document)),
-          depth_(options.max_depth != 0 ? options.max_depth : kUsualDepth) {}
+          depth_(options.max_depth != 0 ? options.max_depth : kUsualDepth) {
+        survey();
+    }
 
     void header(const std::string& file, std::uint64_t file_bytes, const Totals& totals) {
         std::string line = printable(file) + ": " + document_.format;
         if (!document_.producer.empty()) line += " (" + document_.producer + ")";
         if (!roles_.system.empty()) line += ", " + roles_.system;
         line += ", " + size_text(file_bytes) + "\n";
-        line += fmt::format("{} tensors, {} parameters of the model, {} in storages", totals.tensors,
-                            count_text(totals.parameters), size_text(totals.stored_bytes));
+        line += fmt::format("{} tensor{}", totals.tensors, totals.tensors == 1 ? "" : "s");
+        if (totals.tensors > 0)
+            line += fmt::format(" ({}), {} parameters of the model, {} in storages", whole_.dtype_text(),
+                                count_text(totals.parameters), size_text(totals.stored_bytes));
         if (totals.live_bytes < totals.stored_bytes)
             line += fmt::format(", of which {} are in use", size_text(totals.live_bytes));
         session_.write(line + "\n\n");
     }
 
-    void roles() {
-        std::map<Role, RoleTotal> totals;
-        walk(document_.root, [&](const Visit& visit) {
-            if (!visit.value.is(Kind::kTensor) || visit.same_as != nullptr) return WalkStep::kInto;
-            auto& total = totals[roles_.role_of(visit.path)];
-            const auto& tensor = visit.value.tensor();
-            ++total.tensors;
-            total.elements += tensor.element_count().value_or(0);
-            total.bytes += tensor.logical_bytes().value_or(0);
-            total.dtypes[std::string(dtype_name(tensor.dtype))] += tensor.logical_bytes().value_or(0);
-            return WalkStep::kInto;
-        });
-        if (totals.empty()) return;
-        Table table({{"ROLE", Table::Align::kLeft},
-                     {"TENSORS", Table::Align::kRight},
-                     {"ELEMENTS", Table::Align::kRight},
-                     {"BYTES", Table::Align::kRight},
-                     {"DTYPES", Table::Align::kLeft}});
-        for (const auto& [role, total] : totals) {
-            std::vector<std::pair<std::uint64_t, std::string>> order;
-            for (const auto& [dtype, bytes] : total.dtypes) order.emplace_back(bytes, dtype);
-            std::sort(order.rbegin(), order.rend());
-            std::string dtypes;
-            for (const auto& [bytes, dtype] : order) dtypes += (dtypes.empty() ? "" : ", ") + dtype;
-            table.add({std::string(role_name(role)), std::to_string(total.tensors), count_text(total.elements),
-                       size_text(total.bytes), dtypes});
-        }
-        session_.write(table.text() + "\n");
-    }
-
     void tree() {
-        if (is_scalar(document_.root)) {
-            session_.print(scalar_text(document_.root));
-            return;
-        }
-        if (document_.root.is(Kind::kTensor)) {
-            session_.print(tensor_text(document_.root.tensor()));
-            return;
-        }
+        const Value& root = document_.root;
+        if (is_scalar(root)) return session_.print(scalar_text(root));
+        if (root.is(Kind::kTensor) && root.tensor().parts.empty()) return session_.print(tensor_look(root.tensor()));
         std::vector<Level> stack;
-        open(stack, document_.root);
+        met_at(root, "(the whole)");
+        open(stack, children(root), "", roles_.whole_is_model ? whole_.usual_dtype() : "");
         while (!stack.empty()) {
             session_.context().check_cancelled();
             Level& level = stack.back();
@@ -175,100 +192,275 @@ public:
                 stack.pop_back();
                 continue;
             }
-            const Line& line = level.lines[level.next++];
-            const std::string indent(2 * (stack.size() - 1), ' ');
-            const std::size_t width = level.width;
-            const std::string padding(width > display_width(line.name) ? width - display_width(line.name) : 0, ' ');
-            session_.write(indent + paint(line.name, stack.size() == 1) +
-                           (line.text.empty() ? "" : padding + "  " + line.text) + "\n");
-            if (line.enter.is_null()) continue;
-            const Value enter = line.enter;
-            if (stack.size() < depth_) open(stack, enter);
+            const Line line = std::move(level.lines[level.next++]);
+            write_line(line, level.width, stack.size() - 1);
+            if (stack.size() >= depth_) continue;
+            if (!line.members.empty()) {
+                open(stack, line.members, line.path, line.dtype);
+            } else if (!line.enter.is_null()) {
+                open(stack, children(line.enter), line.path, line.dtype);
+            }
         }
+    }
+
+    /// Storages of which tensors see but a part: saving them again keeps the rest.
+    void hints(const std::vector<KeptStorage>& kept) {
+        if (kept.empty()) return;
+        std::uint64_t stored = 0, live = 0;
+        for (const auto& one : kept) {
+            stored += one.stored_bytes;
+            live += one.live_bytes;
+        }
+        session_.write(kept.size() == 1
+                           ? fmt::format("\n1 storage of {} is kept alive by a view of {} ({})\n", size_text(stored),
+                                         size_text(live), printable(kept.front().path))
+                           : fmt::format("\n{} storages of {} are kept alive by views of {} ({}, ...)\n", kept.size(),
+                                         size_text(stored), size_text(live), printable(kept.front().path)));
     }
 
 private:
     struct Line {
         std::string name;
         std::string text;
-        Value enter;  // container to show below, or null
+        std::string path;            // of what stands here
+        std::string dtype;           // the usual one below it, which is not repeated
+        Value enter;                 // whose children to show below, or null
+        std::vector<Child> members;  // or what to show there in place of them
     };
     struct Level {
         std::vector<Line> lines;
+        std::string path, dtype;
         std::size_t next = 0;
         std::size_t width = 0;
     };
 
-    std::string paint(const std::string& name, bool is_top) const {
-        return session_.has_colour() && is_top ? "\x1b[1m" + name + "\x1b[0m" : name;
+    struct Part {
+        Holdings holdings;
+        bool is_container = false;
+    };
+
+    /// What each part of the document holds.
+    void survey() {
+        Part* part = nullptr;
+        walk(document_.root, [&](const Visit& visit) {
+            const bool is_tensor = visit.value.is(Kind::kTensor);
+            if (visit.depth == 1) part = &parts_[visit.component];
+            if (visit.depth == 1 && !is_tensor) part->is_container = true;
+            if (!is_tensor || visit.same_as != nullptr) return WalkStep::kInto;
+            whole_.add(visit.value.tensor());
+            if (visit.depth > 0) part->holdings.add(visit.value.tensor());
+            return WalkStep::kInto;
+        });
+        for (const auto& [name, part_held] : parts_) {
+            if (!part_held.is_container || part_held.holdings.tensors == 0) continue;
+            what_width_ = std::max(what_width_, display_width(what_text(name, part_held.holdings)));
+            dtype_width_ = std::max(dtype_width_, display_width(part_held.holdings.dtype_text()));
+        }
     }
 
-    void open(std::vector<Level>& stack, const Value& value) {
-        if (value.node() != nullptr) seen_.insert({value.node(), 1});
+    /// "model, 11.2 M parameters": the role only where the name does not say it.
+    std::string what_text(const std::string& part, const Holdings& holdings) const {
+        const Role role = roles_.role_of(part);
+        const std::string_view name = role_name(role);
+        std::string text = role == Role::kOther || name == part ? "" : std::string(name) + ", ";
+        text += fmt::format("{} tensor{}, ", holdings.tensors, holdings.tensors == 1 ? "" : "s");
+        return text + count_text(holdings.elements) + (role == Role::kModel ? " parameters" : " elements");
+    }
+
+    std::string part_text(const std::string& part, const Holdings& holdings) const {
+        const std::string what = what_text(part, holdings);
+        const std::string dtypes = holdings.dtype_text();
+        const auto gap = [](std::size_t width, std::size_t used) {
+            return std::string(width > used ? width - used : 0, ' ');
+        };
+        return what + gap(what_width_, display_width(what)) + "  " + dtypes + gap(dtype_width_, display_width(dtypes)) +
+               fmt::format("  {:>8}", size_text(holdings.bytes));
+    }
+
+    void write_line(const Line& line, std::size_t width, std::size_t indent) {
+        const std::size_t used = display_width(line.name);
+        std::string text(2 * indent, ' ');
+        const bool is_bold = session_.has_colour() && indent == 0 && !line.name.empty();
+        text += is_bold ? "\x1b[1m" + line.name + "\x1b[0m" : line.name;
+        if (!line.text.empty()) {
+            if (!line.name.empty()) text += std::string(width > used ? width - used : 0, ' ') + "  ";
+            text += line.text;
+        }
+        session_.write(text + "\n");
+    }
+
+    void open(std::vector<Level>& stack, const std::vector<Child>& below, const std::string& path,
+              const std::string& dtype) {
         Level level;
-        const auto below = children(value);
-        for (std::size_t i = 0; i < below.size();) {
+        level.path = path.empty() ? "" : path + "/";
+        level.dtype = dtype;
+        const std::size_t indent = stack.size();
+        const bool is_paragraph = indent > 0 && below.size() > 1 &&
+                                  std::all_of(below.begin(), below.end(),
+                                              [](const Child& child) { return !plain_text(child.value).empty(); });
+        if (is_paragraph) {
+            for (auto& line : paragraph(below, kLineWidth - 2 * std::min<std::size_t>(indent, 20)))
+                level.lines.push_back({"", std::move(line), "", "", {}, {}});
+        }
+        for (std::size_t i = 0; !is_paragraph && i < below.size();) {
             if (level.lines.size() >= kMostSiblings) {
-                level.lines.push_back({fmt::format("... {} more", below.size() - i), "", {}});
+                level.lines.push_back({fmt::format("... {} more", below.size() - i), "", "", "", {}, {}});
                 break;
             }
-            i = add_line(level, below, i);
+            i = add_line(level, below, i, indent);
         }
         for (const auto& line : level.lines)
-            level.width = std::max(level.width, std::min<std::size_t>(display_width(line.name), 40));
+            level.width = std::max(level.width, std::min<std::size_t>(display_width(line.name), kNameWidth));
         stack.push_back(std::move(level));
     }
 
-    /// One child, or a run of numbered children that all look alike; returns the index behind it.
-    std::size_t add_line(Level& level, const std::vector<Child>& below, std::size_t i) {
-        const Value& value = below[i].value;
-        const std::string look = looks(value);
-        std::size_t end = i + 1;
-        while (end < below.size() && looks(below[end].value) == look && !look.empty()) ++end;
-        if (end - i > 3) {
-            level.lines.push_back(
-                {shortened(below[i].component, 40) + " ... " + shortened(below[end - 1].component, 40),
-                 fmt::format("{} of  {}", end - i, look),
-                 {}});
-            return end;
+    /// "lr 0.03, momentum 0.9, ..." in lines of at most `width`.
+    static std::vector<std::string> paragraph(const std::vector<Child>& below, std::size_t width) {
+        std::vector<std::string> lines(1);
+        for (std::size_t i = 0; i < below.size(); ++i) {
+            std::string item = i == kMostScalars
+                                   ? fmt::format("... {} more", below.size() - i)
+                                   : shortened(below[i].component, kNameWidth) + " " + plain_text(below[i].value);
+            const bool is_last = i == kMostScalars || i + 1 == below.size();
+            if (!is_last) item += ",";
+            if (!lines.back().empty() && display_width(lines.back()) + 1 + display_width(item) > width)
+                lines.emplace_back();
+            lines.back() += (lines.back().empty() ? "" : " ") + item;
+            if (i == kMostScalars) break;
         }
-        level.lines.push_back(line_for(below[i]));
-        return i + 1;
+        return lines;
     }
 
-    /// Equal for siblings that may share a line; empty for those that may not.
-    static std::string looks(const Value& value) {
-        if (value.is(Kind::kTensor) && value.tensor().parts.empty()) return tensor_text(value.tensor());
-        return {};
-    }
-
-    Line line_for(const Child& child) {
-        Line line{shortened(child.component, 60), "", {}};
-        const Value& value = child.value;
-        if (is_scalar(value)) {
-            line.text = scalar_text(value);
-            if (!value.type().empty()) line.text += "  " + printable(value.type());
-        } else if (value.is(Kind::kTensor)) {
-            line.text = tensor_text(value.tensor());
-            if (!value.tensor().parts.empty()) line.enter = value;
-        } else if (const std::string text = inline_text(value); !text.empty()) {
-            line.text = text;
+    /// One child, or several that share a line; returns the index behind them.
+    std::size_t add_line(Level& level, const std::vector<Child>& below, std::size_t i, std::size_t indent) {
+        Fold fold = fold_blocks(below, i, below.size() > kCrowd);
+        const bool is_block = fold.end != i;
+        if (!is_block) fold = fold_siblings(below, i, below.size() > kCrowd);
+        if (fold.end == i) {
+            level.lines.push_back(line_for(below[i], level, indent));
+            return i + 1;
+        }
+        Holdings holdings;
+        for (std::size_t k = i; k < fold.end; ++k) count_below(below[k].value, holdings);
+        const bool is_like = !fold.members.empty();
+        Line line{fold.name, "", level.path + fold.name, level.dtype, {}, std::move(fold.members)};
+        if (!is_block && below[i].value.is(Kind::kTensor)) {
+            line.text = fmt::format("{} tensors of {}", fold.blocks,
+                                    without(tensor_look(below[i].value.tensor()), level.dtype));
         } else {
+            line.text = is_block ? fmt::format("{} {}blocks", fold.blocks, is_like ? "like " : "")
+                                 : fmt::format("{} of {}", fold.blocks, fold.look);
+            if (holdings.tensors > 0)
+                line.text += fmt::format(", {} tensors, {}", holdings.tensors, count_text(holdings.elements));
+        }
+        level.lines.push_back(std::move(line));
+        return fold.end;
+    }
+
+    static void count_below(const Value& value, Holdings& holdings) {
+        walk(value, [&](const Visit& visit) {
+            if (visit.value.is(Kind::kTensor) && visit.same_as == nullptr) holdings.add(visit.value.tensor());
+            return WalkStep::kInto;
+        });
+    }
+
+    /// A tensor's look without the dtype that all have there.
+    static std::string without(const std::string& look, const std::string& dtype) {
+        const std::string part = "  " + dtype;
+        const std::size_t at = dtype.empty() ? std::string::npos : look.find(part);
+        const bool whole =
+            at != std::string::npos && (at + part.size() == look.size() || look[at + part.size()] == ' ');
+        return whole ? look.substr(0, at) + look.substr(at + part.size()) : look;
+    }
+
+    Line line_for(Child child, const Level& level, std::size_t indent) {
+        Line line{shortened(child.component, 60), "", level.path + printable(child.component), level.dtype, {}, {}};
+        const auto part = indent == 0 ? parts_.find(child.component) : parts_.end();
+        const bool is_part = part != parts_.end() && part->second.is_container && part->second.holdings.tensors > 0;
+        if (!is_part) join_only_children(line, child);
+        const Value& value = child.value;
+        if (const std::string plain = plain_text(value); !plain.empty()) {
+            line.text = plain;
+        } else if (value.is(Kind::kTensor)) {
+            line.text = without(tensor_look(value.tensor()), level.dtype);
+            if (!value.tensor().parts.empty()) line.enter = value;
+            add_tie(line, value.tensor());
+        } else if (const std::string* same = met_at(value, line.path); same != nullptr) {
+            line.text = container_text(value) + "  = " + *same;
+        } else if (is_part) {
+            line.enter = value;
+            line.dtype = part->second.holdings.usual_dtype();
+            line.text = part_text(child.component, part->second.holdings);
+            if (!value.type().empty() && value.type() != "collections.OrderedDict")
+                line.text += "  " + container_text(value);
+        } else {
+            line.enter = value;
             line.text = container_text(value);
-            if (value.node() != nullptr && seen_.count(value.node()) != 0) {
-                line.text += "  (shown above)";
-            } else {
-                line.enter = value;
-            }
+            fit_in_line(line, indent);
         }
         return line;
     }
+
+    /// A container of nothing but a container adds that one's name to its own: param_groups/0.
+    void join_only_children(Line& line, Child& child) {
+        constexpr std::size_t kMostJoined = 3;
+        const auto is_plain_container = [](const Value& value) {
+            return value.is(Kind::kDict) || value.is(Kind::kList) || value.is(Kind::kTuple);
+        };
+        for (std::size_t joined = 0; joined < kMostJoined && is_plain_container(child.value); ++joined) {
+            if (met_.count(child.value.node()) != 0) return;
+            auto only = children(child.value);
+            if (only.size() != 1 || !plain_text(only[0].value).empty() || only[0].value.is(Kind::kTensor)) return;
+            met_.emplace(child.value.node(), line.path);
+            line.name += "/" + shortened(only[0].component, 60);
+            line.path += "/" + printable(only[0].component);
+            child = std::move(only[0]);
+        }
+    }
+
+    /// The path at which a node was met before, or nullptr.
+    const std::string* met_at(const Value& value, const std::string& path) {
+        if (value.node() == nullptr) return nullptr;
+        const auto [first, is_new] = met_.try_emplace(value.node(), path);
+        return is_new ? nullptr : &first->second;
+    }
+
+    /// A few scalars stand behind the name of what holds them, in place of their count.
+    static void fit_in_line(Line& line, std::size_t indent) {
+        const auto below = children(line.enter);
+        if (below.empty()) line.enter = {};
+        if (below.empty() || below.size() > kMostScalars) return;
+        for (const auto& child : below) {
+            if (plain_text(child.value).empty()) return;
+        }
+        const std::string type = printable(line.enter.type());
+        const bool is_named = !type.empty() && type != "collections.OrderedDict";
+        const auto lines = paragraph(below, kLineWidth);
+        const std::string text = (is_named ? type + ": " : "") + lines[0];
+        if (lines.size() > 1 || 2 * indent + display_width(line.name) + 2 + display_width(text) > kLineWidth) return;
+        line.text = text;
+        line.enter = {};
+    }
+
+    /// Says of a tensor over the same elements as one shown before which one that is.
+    void add_tie(Line& line, const TensorNode& tensor) {
+        if (!tensor.storage || tensor.element_count().value_or(0) == 0) return;
+        const auto [first, is_new] =
+            tied_.try_emplace({tensor.storage.get(), tensor.offset, tensor.shape, tensor.stride}, line.path);
+        if (!is_new) line.text += "  = " + first->second;
+    }
+
+    using Elements = std::tuple<const Storage*, std::int64_t, std::vector<std::int64_t>, std::vector<std::int64_t>>;
 
     Session& session_;
     const Document& document_;
     Roles roles_;
     std::size_t depth_;
-    std::map<const Node*, int> seen_;
+    Holdings whole_;
+    std::unordered_map<std::string, Part> parts_;  // by the component of the part
+    std::size_t what_width_ = 0, dtype_width_ = 0;
+    std::unordered_map<const Node*, std::string> met_;
+    std::map<Elements, std::string> tied_;
 };
 
 }  // namespace
@@ -276,9 +468,10 @@ private:
 void print_inspect_tree(Session& session, const Document& document, const std::string& file, std::uint64_t file_bytes,
                         const TreeOptions& options) {
     TreePrinter printer(session, document, options);
-    printer.header(file, file_bytes, count_totals(document));
-    printer.roles();
+    std::vector<KeptStorage> kept;
+    printer.header(file, file_bytes, count_totals(document, &kept));
     printer.tree();
+    printer.hints(kept);
 }
 
 void print_tensors(Session& session, const Document& document) {

@@ -37,7 +37,8 @@ std::string age_text(double seconds) {
     if (seconds < 0) return "in the future";
     if (seconds < 90) return "just now";
     if (seconds < 90 * 60) return fmt::format("{:.0f} min ago", seconds / 60);
-    if (seconds < 36 * 3600) return fmt::format("{:.0f} h ago", seconds / 3600);
+    if (seconds < 24 * 3600) return fmt::format("{:.0f} h ago", seconds / 3600);
+    if (seconds < 36 * 3600) return "yesterday";
     if (seconds < 60 * 86400.0) return fmt::format("{:.0f} days ago", seconds / 86400);
     return fmt::format("{:.0f} months ago", seconds / (30.44 * 86400));
 }

@@ -1,0 +1,1 @@
+ckpt inspect $DATA/torch/blocks.pt | sed "s#$DATA#DATA#"
