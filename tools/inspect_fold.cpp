@@ -14,6 +14,7 @@ namespace {
 constexpr std::size_t kFewestAlike = 3;     // blocks that fold when they are alike
 constexpr std::size_t kFewestSiblings = 4;  // siblings that fold
 constexpr std::size_t kMostMembers = 1000;  // of a block
+constexpr std::size_t kMostSizes = 64;      // torch makes no more dimensions
 constexpr std::size_t kMostNamed = 4;       // member names that stand on a line
 constexpr std::size_t kNameWidth = 40;
 
@@ -119,8 +120,10 @@ std::vector<Block> blocks_from(const std::vector<Child>& children, std::size_t a
 std::string shape_text(const TensorNode& tensor) {
     if (tensor.shape.empty()) return "scalar";
     std::string text;
-    for (const auto size : tensor.shape)
-        text += (text.empty() ? "" : " x ") + (size < 0 ? std::string("?") : std::to_string(size));
+    for (std::size_t i = 0; i < tensor.shape.size(); ++i) {
+        if (i == kMostSizes) return text + fmt::format(" x ... {} dimensions", tensor.shape.size());
+        text += (i == 0 ? "" : " x ") + (tensor.shape[i] < 0 ? std::string("?") : std::to_string(tensor.shape[i]));
+    }
     return text;
 }
 

@@ -148,9 +148,11 @@ struct Holdings {
         return names.empty() ? "" : names.front();
     }
     std::string dtype_text() const {
+        constexpr std::size_t kMostNames = 4;
+        const auto names = by_bytes();
         std::string text;
-        for (const auto& name : by_bytes()) text += (text.empty() ? "" : ", ") + name;
-        return text;
+        for (std::size_t i = 0; i < names.size() && i < kMostNames; ++i) text += (i == 0 ? "" : ", ") + names[i];
+        return names.size() > kMostNames ? text + fmt::format(", ... {} dtypes", names.size()) : text;
     }
 };
 
@@ -170,11 +172,12 @@ public:
         if (!roles_.system.empty()) line += ", " + roles_.system;
         line += ", " + size_text(file_bytes) + "\n";
         line += fmt::format("{} tensor{}", totals.tensors, totals.tensors == 1 ? "" : "s");
-        if (totals.tensors > 0)
-            line += fmt::format(" ({}), {} parameters of the model, {} in storages", whole_.dtype_text(),
-                                count_text(totals.parameters), size_text(totals.stored_bytes));
-        if (totals.live_bytes < totals.stored_bytes)
-            line += fmt::format(", of which {} are in use", size_text(totals.live_bytes));
+        if (totals.tensors > 0) line += " (" + whole_.dtype_text() + ")";
+        if (totals.parameters > 0) line += fmt::format(", {} parameters of the model", count_text(totals.parameters));
+        const std::string stored = size_text(totals.stored_bytes);
+        const std::string live = size_text(totals.live_bytes);
+        if (totals.tensors > 0) line += ", " + stored + " in storages";
+        if (live != stored) line += ", of which " + live + " are in use";
         session_.write(line + "\n\n");
     }
 
