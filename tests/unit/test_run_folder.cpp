@@ -198,7 +198,7 @@ TEST_CASE("indices beyond 32 bits are kept apart") {
     CHECK(newest(folder, "", up_to(4294967296)) == "checkpoint_4294967296");
 }
 
-TEST_CASE("aliases are listed last and do not compete") {
+TEST_CASE("aliases are listed last and do not compete with numbered checkpoints") {
     const Folder folder({"last.ckpt", "best.ckpt", "epoch=3.ckpt", "epoch=20.ckpt", "last-v1.ckpt", "model_best.pth"});
     const Names names = folder.names();
     REQUIRE(names.size() == 6);
@@ -214,7 +214,7 @@ TEST_CASE("aliases are listed last and do not compete") {
     }
     CHECK(run.main_axis() == "epoch");
     const Folder only_aliases(Names{"last.ckpt"});
-    CHECK(newest(only_aliases) == "-");
+    CHECK(newest(only_aliases) == "last.ckpt");  // where there is nothing else, it is the answer
     CHECK(only_aliases.scan().main_axis().empty());
     CHECK_FALSE(only_aliases.scan().next());
 }
