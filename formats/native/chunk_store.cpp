@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <tuple>
 
 #include "libckpt/error.hpp"
 #include "libckpt/xxh3.hpp"
@@ -46,6 +47,36 @@ ChunkStore::ChunkStore(std::shared_ptr<const File> file, std::vector<ChunkEntry>
         position += chunk.raw_bytes;
     }
     positions_.push_back(position);
+    place_storages();
+}
+
+void ChunkStore::place_storages() {
+    first_like_.resize(storages_.size());
+    for (std::size_t i = 0; i < storages_.size(); ++i) {
+        first_like_[i] = static_cast<std::uint32_t>(i);
+        if (storages_[i].size_bytes != 0) in_order_.push_back(static_cast<std::uint32_t>(i));
+    }
+    const auto place = [this](std::uint32_t storage) {
+        return std::tuple(begin_of(storage), storages_[storage].size_bytes, storage);
+    };
+    std::sort(in_order_.begin(), in_order_.end(), [&](auto a, auto b) { return place(a) < place(b); });
+    std::size_t kept = 0;
+    std::uint64_t end = 0;
+    for (const std::uint32_t storage : in_order_) {
+        const std::uint64_t begin = begin_of(storage);
+        const std::uint64_t size = storages_[storage].size_bytes;
+        if (kept != 0) {
+            const std::uint32_t before = in_order_[kept - 1];
+            if (begin_of(before) == begin && storages_[before].size_bytes == size) {
+                first_like_[storage] = before;
+                continue;
+            }
+        }
+        if (begin < end) overlapping_.push_back(storage);
+        end = std::max(end, begin + size);
+        in_order_[kept++] = storage;
+    }
+    in_order_.resize(kept);
 }
 
 std::pair<std::uint64_t, std::uint64_t> ChunkStore::chunks_of(std::uint64_t storage) const {

@@ -24,6 +24,18 @@ public:
     /// The chunks that hold a storage: first, and one past the last.
     std::pair<std::uint64_t, std::uint64_t> chunks_of(std::uint64_t storage) const;
 
+    /// The first storage with the very same bytes in the same place; mostly the storage itself.
+    std::uint64_t first_like(std::uint64_t storage) const { return first_like_.at(static_cast<std::size_t>(storage)); }
+    /// Those that are the first of their like and have bytes, in the order of their places.
+    const std::vector<std::uint32_t>& in_order() const noexcept { return in_order_; }
+    /// Those of `in_order` that have some bytes, but not all, in common with one before (README: "Index").
+    const std::vector<std::uint32_t>& overlapping() const noexcept { return overlapping_; }
+    /// Where a storage's bytes begin, as a position.
+    std::uint64_t begin_of(std::uint64_t storage) const {
+        const StorageEntry& entry = storages_.at(static_cast<std::size_t>(storage));
+        return position(entry.first_chunk) + entry.offset;
+    }
+
     /// Path of the tensor that errors name when a storage cannot be read.
     void set_name(std::uint64_t storage, const std::string& path);
     const std::string& name(std::uint64_t storage) const { return names_.at(static_cast<std::size_t>(storage)); }
@@ -33,18 +45,24 @@ public:
     /// Reads a chunk's stored bytes and compares their checksum. Throws Error (kDamaged).
     std::span<const std::byte> stored(std::uint64_t chunk, std::vector<std::byte>& buffer) const;
 
+    /// Reads a chunk, checks and decodes it into exactly its raw bytes. Throws Error (kDamaged, kUnsupported).
+    void decode(std::uint64_t chunk, std::span<std::byte> raw) const;
+
     /// A blob that keeps the store.
     static BlobPtr blob(const std::shared_ptr<const ChunkStore>& store, std::uint64_t storage);
     /// The storage that a blob made by `blob` stands for.
     static std::uint64_t number_of(const Blob& blob);
 
 private:
-    void decode(std::uint64_t chunk, std::span<std::byte> raw) const;
+    void place_storages();
 
     std::shared_ptr<const File> file_;
     std::vector<ChunkEntry> chunks_;
     std::vector<StorageEntry> storages_;
     std::vector<std::uint64_t> positions_;
+    std::vector<std::uint32_t> first_like_;
+    std::vector<std::uint32_t> in_order_;
+    std::vector<std::uint32_t> overlapping_;
     std::vector<std::string> names_;
     std::unique_ptr<ChunkCache> cache_;
 };

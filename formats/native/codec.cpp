@@ -485,6 +485,10 @@ CodecId encode_chunk(std::span<const std::byte> raw_bytes, ElementKind kind, std
     return encode_dense(out, raw, kind);
 }
 
+bool is_known(CodecId codec) noexcept {
+    return codec <= CodecId::kSparse;
+}
+
 void decode_chunk(CodecId codec, std::span<const std::byte> stored, std::span<std::byte> raw) {
     switch (codec) {
         case CodecId::kRaw:

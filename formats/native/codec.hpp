@@ -35,6 +35,8 @@ unsigned element_bytes(ElementKind kind) noexcept;
 /// deterministic.
 CodecId encode_chunk(std::span<const std::byte> raw, ElementKind kind, std::string& out);
 
+bool is_known(CodecId codec) noexcept;
+
 /// The way back, into exactly `raw`. Throws Error (kDamaged) where the stored bytes do not give just as many,
 /// (kUnsupported) for codecs that are not known. Never writes outside of `raw`, whatever the bytes are. Thread-safe.
 void decode_chunk(CodecId codec, std::span<const std::byte> stored, std::span<std::byte> raw);

@@ -1,6 +1,7 @@
 // The index in memory: which chunks there are, and which storages lie in them (README: "Index").
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -36,6 +37,11 @@ struct StorageEntry {
 /// what is damaged", "Index"): what shrinks more is stored as it is, and refused when it is not.
 constexpr std::uint64_t most_index_bytes(std::uint64_t stored_bytes) {
     return (std::uint64_t{16} << 20) + 64 * stored_bytes;
+}
+/// As many raw bytes as a chunk that is stored in so many may have (README: "Records"): with it, and the 64 bytes of a
+/// record's header, what a file decodes to is bounded by its size.
+constexpr std::uint64_t most_chunk_bytes(std::uint64_t stored_bytes) {
+    return std::min(kMostChunkBytes, kChunkBytes + 64 * std::min(stored_bytes, kMostChunkBytes));
 }
 constexpr std::uint64_t most_names_bytes(std::uint64_t stored_bytes) {
     return (std::uint64_t{1} << 20) + 256 * stored_bytes;

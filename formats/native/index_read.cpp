@@ -134,8 +134,12 @@ public:
         : document_(document), pool_(document.pool()), store_(store), context_(context) {
         storages_.reserve(store->storages().size());
         for (std::uint64_t i = 0; i < store->storages().size(); ++i) {
+            const StorageEntry& entry = store->storages()[static_cast<std::size_t>(i)];
+            const std::uint64_t like = store->first_like(i);
+            // One blob for the same bytes in the same place: whoever compares two sees at once that they are equal.
             storages_.push_back(std::make_shared<const Storage>(
-                Storage{ChunkStore::blob(store, i), store->storages()[static_cast<std::size_t>(i)].location}));
+                Storage{like == i ? ChunkStore::blob(store, i) : storages_[static_cast<std::size_t>(like)]->blob,
+                        entry.location}));
         }
     }
 
@@ -276,7 +280,7 @@ private:
         try {
             return read_all(*storage->blob, context_.limits.max_inline_bytes);
         } catch (const Error& error) {
-            if (error.code() != ErrorCode::kDamaged) throw;
+            if (error.code() != ErrorCode::kDamaged && error.code() != ErrorCode::kUnsupported) throw;
             texts_.lost.emplace_back(&node, error);
             return {};
         }
@@ -464,6 +468,13 @@ IndexReader::IndexReader(std::string_view bytes, std::uint64_t payload_end) : pa
                           chunk.stored_bytes, chunk.offset, end, payload_end);
         if (chunk.raw_bytes == 0 || chunk.raw_bytes > kMostChunkBytes || chunk.stored_bytes > kMostChunkBytes)
             throw_damaged("index: chunk {} has {} bytes, stored in {}", number, chunk.raw_bytes, chunk.stored_bytes);
+        if (chunk.raw_bytes > most_chunk_bytes(chunk.stored_bytes))
+            throw_error(ErrorCode::kRefused,
+                        "index: chunk {} of {} bytes, stored in {}, is over the limit of 64 times that and 1 MiB",
+                        number, chunk.raw_bytes, chunk.stored_bytes);
+        // Pieces of a raw run lie side by side; before any other chunk stands its record's header.
+        if (chunk.codec != CodecId::kRaw && (number == 0 ? chunk.offset : chunk.offset - end) < kHeaderBytes)
+            throw_damaged("index: chunk {} at byte {} has no place for its header", number, chunk.offset);
         end = chunk.offset + chunk.stored_bytes;
         raw_bytes += chunk.raw_bytes;
         opened_.chunks.push_back(chunk);

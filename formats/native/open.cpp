@@ -38,6 +38,18 @@ std::string read_index(const Source& source, const Footer& footer, const Context
     return index;
 }
 
+/// Storages have their bytes for themselves, or all of them in common.
+void check_places(const ChunkStore& store) {
+    if (!store.overlapping().empty())
+        throw_damaged("index: storage {} has some of its bytes in common with another one", store.overlapping()[0]);
+    for (std::uint64_t i = 0; i < store.storages().size(); ++i) {
+        const std::uint64_t like = store.first_like(i);
+        if (store.storages()[static_cast<std::size_t>(i)].digest !=
+            store.storages()[static_cast<std::size_t>(like)].digest)
+            throw_damaged("index: storages {} and {} are the same bytes, but have two digests", like, i);
+    }
+}
+
 }  // namespace
 
 Opened open_native(const Source& source, const Context& context, Texts texts) {
@@ -55,6 +67,7 @@ Opened open_native(const Source& source, const Context& context, Texts texts) {
     auto store =
         std::make_shared<ChunkStore>(source.file, std::move(index.opened().chunks), std::move(index.opened().storages));
     opened.store = store;
+    check_places(*store);
     opened.document.format = "native";
     opened.document.producer = index.opened().producer;
     LongTexts long_texts = index.read_tree(opened.document, store, context);

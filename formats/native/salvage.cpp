@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <unordered_map>
 
+#include "formats/native/chunk_pass.hpp"
 #include "formats/native/open.hpp"
 #include "formats/native/records.hpp"
 #include "libckpt/error.hpp"
@@ -79,6 +81,11 @@ private:
     /// Chunks stand in the order of their numbers: one that goes back is from a file within this one.
     void add_chunk(std::uint64_t number, const ChunkEntry& chunk) {
         if (!numbers_.empty() && number <= numbers_.back()) return;
+        if (chunk.raw_bytes > most_chunk_bytes(chunk.stored_bytes)) return;
+        if (!is_known(chunk.codec)) {
+            ++scan_.unknown_codecs;
+            return;
+        }
         // Numbers are not believed to be without gaps: a hole of one entry stands for any number of chunks.
         const std::uint64_t next = numbers_.empty() ? 0 : numbers_.back() + 1;
         if (number != next) {
@@ -230,6 +237,19 @@ std::string what_is(const NamedStorage& storage) {
     return text;
 }
 
+/// Storages that overlap tell different stories about the same bytes, and nobody knows which is true. All may be read
+/// as long as that does not cost far more than the file.
+std::vector<bool> refuse_overlaps(const ChunkStore& store) {
+    std::vector<bool> is_refused(store.storages().size());
+    std::uint64_t left = 4 * store.position(store.chunks().size());
+    for (const std::uint32_t storage : store.overlapping()) {
+        const std::uint64_t size = store.storages()[storage].size_bytes;
+        is_refused[storage] = size > left;
+        if (size <= left) left -= size;
+    }
+    return is_refused;
+}
+
 Document salvage_by_records(const Source& source, const Context& context, const Error& why) {
     Scan scan = scan_records(source, context);
     Document document;
@@ -238,8 +258,11 @@ Document salvage_by_records(const Source& source, const Context& context, const 
     document.damage.emplace_back(
         ErrorCode::kDamaged,
         fmt::format("{}; its records name {} storages and hold {} whole chunks; what is no tensor, and "
-                    "tensors without elements, are not named there and are lost",
-                    why.message(), scan.storages.size(), scan.whole_chunks));
+                    "tensors without elements, are not named there and are lost{}",
+                    why.message(), scan.storages.size(), scan.whole_chunks,
+                    scan.unknown_codecs == 0
+                        ? ""
+                        : fmt::format("; {} chunks are of codecs that are not known", scan.unknown_codecs)));
     std::vector<StorageEntry> entries;
     for (std::size_t i = 0; i < scan.storages.size(); ++i) {
         const NamedStorage& storage = scan.storages[i];
@@ -247,7 +270,9 @@ Document salvage_by_records(const Source& source, const Context& context, const 
         if (scan.is_whole(i) && storage.size_bytes != 0)
             entries.back() = {storage.size_bytes, scan.first_chunks[i], storage.offset, std::nullopt, {}};
     }
-    const auto store = std::make_shared<ChunkStore>(source.file, scan.chunks, entries);
+    const auto store = std::make_shared<ChunkStore>(source.file, scan.chunks, std::move(entries));
+    const std::vector<bool> is_refused = refuse_overlaps(*store);
+    std::vector<BlobPtr> blobs(scan.storages.size());
     Tree tree(document);
     for (std::size_t i = 0; i < scan.storages.size(); ++i) {
         const NamedStorage& named = scan.storages[i];
@@ -256,7 +281,15 @@ Document salvage_by_records(const Source& source, const Context& context, const 
                                          fmt::format("{} is not whole and was left out", what_is(named)));
             continue;
         }
-        auto storage = std::make_shared<const Storage>(Storage{ChunkStore::blob(store, i), {}});
+        const auto like = static_cast<std::size_t>(store->first_like(i));
+        if (is_refused[like]) {
+            document.damage.emplace_back(
+                ErrorCode::kDamaged,
+                fmt::format("{} has its bytes in common with too many others and was left out", what_is(named)));
+            continue;
+        }
+        blobs[i] = like == i ? ChunkStore::blob(store, i) : blobs[like];
+        auto storage = std::make_shared<const Storage>(Storage{blobs[i], {}});
         std::vector<NamedTensor> tensors = named.tensors;
         if (tensors.empty()) {  // a long text, or what only another object's recipe held
             tensors.push_back({fmt::format("__storages__/{}", named.number),
@@ -266,7 +299,7 @@ Document salvage_by_records(const Source& source, const Context& context, const 
                                0});
         }
         for (const NamedTensor& tensor : tensors) {
-            store->set_name(i, tensor.path);
+            store->set_name(like, tensor.path);
             auto* node = document.pool().make<TensorNode>();
             node->dtype = tensor.dtype;
             node->shape = tensor.shape;
@@ -289,23 +322,15 @@ Document salvage_by_records(const Source& source, const Context& context, const 
 Document salvage_by_index(Opened opened, const Context& context) {
     Document& document = opened.document;
     std::unordered_map<std::uint64_t, std::string> lost;  // why, by storage
-    std::vector<std::byte> buffer;
-    std::vector<std::string> bad_chunks(opened.store->chunks().size());
-    for (std::uint64_t chunk = 0; chunk < bad_chunks.size(); ++chunk) {
-        context.check_cancelled();
-        try {
-            opened.store->stored(chunk, buffer);
-        } catch (const Error& error) {
-            bad_chunks[static_cast<std::size_t>(chunk)] = error.message();
-        }
-    }
-    for (std::uint64_t storage = 0; storage < opened.store->storages().size(); ++storage) {
+    std::map<std::uint64_t, std::string> bad_chunks;
+    for_each_chunk(*opened.store, context, [&](std::uint64_t chunk, auto, const Error* failure) {
+        if (failure != nullptr) bad_chunks.emplace(chunk, failure->message());
+    });
+    for (const std::uint32_t storage : opened.store->in_order()) {
         const auto [first, end] = opened.store->chunks_of(storage);
-        for (std::uint64_t chunk = first; chunk < end; ++chunk) {
-            const std::string& why = bad_chunks[static_cast<std::size_t>(chunk)];
-            if (why.empty() || lost.contains(storage)) continue;
-            lost.emplace(storage, fmt::format("chunk {}: {}", chunk, why));
-        }
+        const auto bad = bad_chunks.lower_bound(first);
+        if (bad == bad_chunks.end() || bad->first >= end) continue;
+        lost.emplace(storage, fmt::format("chunk {}: {}", bad->first, bad->second));
     }
     std::unordered_map<const Node*, std::string> lost_texts;
     for (const auto& [node, error] : opened.lost_texts) lost_texts.emplace(node, error.message());

@@ -18,7 +18,8 @@ struct Scan {
     std::vector<NamedStorage> storages;       ///< in the order of their numbers
     std::vector<std::uint64_t> first_chunks;  ///< places in `chunks`, or beyond its end
     std::uint64_t whole_chunks = 0;
-    std::uint64_t skipped_bytes = 0;  ///< that belong to no sound record
+    std::uint64_t unknown_codecs = 0;  ///< chunks that are whole, but of codecs that are not known; not in `chunks`
+    std::uint64_t skipped_bytes = 0;   ///< that belong to no sound record
 
     /// Whether all chunks of the i-th storage are there.
     bool is_whole(std::size_t i) const;

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstring>
 #include <map>
+#include <tuple>
 #include <utility>
 
 #include "libckpt/xxh3.hpp"
@@ -71,15 +72,39 @@ std::vector<Group> divide(const std::vector<Group>& groups, KeyOf key_of) {
     return result;
 }
 
+/// What is known to have the same bytes without a look at them, since it is the same place: the first one for each.
+std::vector<std::size_t> first_in_place(const std::vector<BlobPtr>& blobs) {
+    using Place = std::tuple<const void*, std::uint64_t, std::uint64_t, std::size_t>;
+    std::vector<Place> places;
+    places.reserve(blobs.size());
+    for (std::size_t i = 0; i < blobs.size(); ++i) {
+        const auto range = blobs[i]->file_range();
+        places.emplace_back(range ? static_cast<const void*>(range->file.get()) : blobs[i].get(),
+                            range ? range->offset_bytes : 0, blobs[i]->size_bytes(), i);
+    }
+    std::sort(places.begin(), places.end());
+    std::vector<std::size_t> first(blobs.size());
+    for (std::size_t at = 0, begin = 0; at < places.size(); ++at) {
+        const auto key = [&places](std::size_t i) {
+            return std::tie(std::get<0>(places[i]), std::get<1>(places[i]), std::get<2>(places[i]));
+        };
+        if (key(at) != key(begin)) begin = at;
+        first[std::get<3>(places[at])] = std::get<3>(places[begin]);
+    }
+    return first;
+}
+
 }  // namespace
 
 std::vector<std::size_t> number_contents(const std::vector<BlobPtr>& blobs, const Context& context) {
-    Group all(blobs.size());
-    for (std::size_t i = 0; i < all.size(); ++i) all[i] = i;
-    std::vector<Group> groups = divide({all}, [&](std::size_t i) { return blobs[i]->size_bytes(); });
+    std::vector<std::size_t> same_as = first_in_place(blobs);
+    Group places;
+    for (std::size_t i = 0; i < blobs.size(); ++i) {
+        if (same_as[i] == i) places.push_back(i);
+    }
+    std::vector<Group> groups = divide({std::move(places)}, [&](std::size_t i) { return blobs[i]->size_bytes(); });
     groups = divide(groups, [&](std::size_t i) { return sample_digest(*blobs[i]); });
     groups = divide(groups, [&](std::size_t i) { return whole_digest(*blobs[i], context); });
-    std::vector<std::size_t> same_as = all;
     for (const Group& group : groups) {
         for (const std::size_t i : group) {
             if (i != group.front() && are_equal(*blobs[group.front()], *blobs[i], context)) same_as[i] = group.front();
@@ -87,7 +112,11 @@ std::vector<std::size_t> number_contents(const std::vector<BlobPtr>& blobs, cons
     }
     std::vector<std::size_t> numbers(blobs.size());
     std::size_t next = 0;
-    for (std::size_t i = 0; i < blobs.size(); ++i) numbers[i] = same_as[i] == i ? next++ : numbers[same_as[i]];
+    for (std::size_t i = 0; i < blobs.size(); ++i) {
+        // What is the same place as another is as equal as that one.
+        const std::size_t first = same_as[same_as[i]];
+        numbers[i] = first == i ? next++ : numbers[first];
+    }
     return numbers;
 }
 

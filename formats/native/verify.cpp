@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "formats/native/chunk_pass.hpp"
 #include "formats/native/open.hpp"
 #include "formats/native/records.hpp"
 #include "formats/native/salvage.hpp"
@@ -28,7 +29,7 @@ public:
 
     std::vector<Finding> run() {
         check_records();
-        check_storages();
+        check_contents();
         if (unsupported_ && findings_.empty()) throw *unsupported_;
         return std::move(findings_);
     }
@@ -37,15 +38,17 @@ private:
     /// Which tensor stands for each chunk, and how many others share it.
     void name_chunks() {
         names_.resize(store_.chunks().size());
-        for (std::uint64_t storage = 0; storage < store_.storages().size(); ++storage) {
+        std::vector<std::size_t> alike(store_.storages().size());
+        for (std::uint64_t i = 0; i < alike.size(); ++i) ++alike[static_cast<std::size_t>(store_.first_like(i))];
+        for (const std::uint32_t storage : store_.in_order()) {
             const auto [first, end] = store_.chunks_of(storage);
             for (std::uint64_t chunk = first; chunk < end; ++chunk) {
                 auto& [path, others] = names_[static_cast<std::size_t>(chunk)];
                 const std::string& name = store_.name(storage);
+                others += alike[storage];
                 if (path.empty()) {
                     path = name.empty() ? fmt::format("(storage {})", storage) : name;
-                } else {
-                    ++others;
+                    --others;
                 }
             }
         }
@@ -170,51 +173,52 @@ private:
         }
     }
 
-    /// Decodes everything: stored checksums, then what comes out against the storages' digests.
-    void check_storages() {
-        std::vector<bool> is_bad(store_.chunks().size());
-        std::vector<std::byte> buffer;
-        for (std::uint64_t chunk = 0; chunk < is_bad.size(); ++chunk) {
-            context_.check_cancelled();
-            try {
-                store_.stored(chunk, buffer);
-            } catch (const Error& error) {
-                is_bad[static_cast<std::size_t>(chunk)] = true;
-                find(chunk, error.message());
-            }
-        }
+    /// Decodes everything, once: stored checksums, and what comes out against the storages' digests.
+    void check_contents() {
+        const std::vector<std::uint32_t>& order = store_.in_order();
+        std::size_t current = 0;
         Xxh3Stream xxh3;
-        for (std::uint64_t storage = 0; storage < store_.storages().size(); ++storage) {
-            const StorageEntry& entry = store_.storages()[static_cast<std::size_t>(storage)];
-            const auto [first, end] = store_.chunks_of(storage);
-            bool skip = false;
-            for (std::uint64_t chunk = first; chunk < end; ++chunk)
-                skip = skip || is_bad[static_cast<std::size_t>(chunk)];
-            if (skip) continue;
-            try {
-                xxh3.reset();
-                for (std::uint64_t at = 0; at < entry.size_bytes; at += kChunkBytes) {
-                    context_.check_cancelled();
-                    buffer.resize(static_cast<std::size_t>(std::min(kChunkBytes, entry.size_bytes - at)));
-                    store_.read(storage, at, buffer);
-                    xxh3.update(buffer);
-                }
-                if (xxh3.digest() != entry.digest)
-                    findings_.push_back({Severity::kDamage, store_.name(storage),
-                                         fmt::format("its bytes have the digest {}, the index says {}",
-                                                     xxh3.digest().hex(), entry.digest->hex())});
-            } catch (const Error& error) {
-                if (error.code() == ErrorCode::kUnsupported) {
-                    unsupported_ = error;  // an unknown codec is no damage
-                    continue;
-                }
-                if (error.code() != ErrorCode::kDamaged) throw;
-                const std::string named = fmt::format("'{}': ", store_.name(storage));
-                const std::string& what = error.message();
-                findings_.push_back({Severity::kDamage, store_.name(storage),
-                                     what.starts_with(named) ? what.substr(named.size()) : what});
-            }
+        bool is_spoilt = false;
+        for_each_chunk(store_, context_,
+                       [&](std::uint64_t chunk, std::span<const std::byte> raw, const Error* failure) {
+                           if (failure != nullptr) note(chunk, *failure);
+                           const std::uint64_t begin = store_.position(chunk);
+                           const std::uint64_t end = store_.position(chunk + 1);
+                           for (; current < order.size(); ++current) {
+                               const std::uint64_t from = std::max(store_.begin_of(order[current]), begin);
+                               const std::uint64_t stop =
+                                   store_.begin_of(order[current]) + store_.storages()[order[current]].size_bytes;
+                               if (from >= end) return;
+                               is_spoilt = is_spoilt || failure != nullptr;
+                               if (failure == nullptr) {
+                                   xxh3.update(raw.subspan(static_cast<std::size_t>(from - begin),
+                                                           static_cast<std::size_t>(std::min(stop, end) - from)));
+                               }
+                               if (stop > end) return;
+                               if (!is_spoilt) check_digest(order[current], xxh3.digest());
+                               xxh3.reset();
+                               is_spoilt = false;
+                           }
+                       });
+        for (std::uint64_t i = 0; i < store_.storages().size(); ++i) {
+            if (store_.storages()[static_cast<std::size_t>(i)].size_bytes == 0) check_digest(i, Xxh3Stream().digest());
         }
+    }
+
+    void note(std::uint64_t chunk, const Error& failure) {
+        if (failure.code() == ErrorCode::kDamaged) return find(chunk, failure.message());
+        if (unsupported_) return;  // an unknown codec is no damage
+        unsupported_.emplace(
+            failure.code(),
+            fmt::format("'{}': chunk {}: {}", names_[static_cast<std::size_t>(chunk)].first, chunk, failure.message()));
+    }
+
+    void check_digest(std::uint64_t storage, const Digest128& found) {
+        const auto& digest = store_.storages()[static_cast<std::size_t>(storage)].digest;
+        if (found == digest) return;
+        findings_.push_back(
+            {Severity::kDamage, store_.name(storage),
+             fmt::format("its bytes have the digest {}, the index says {}", found.hex(), digest->hex())});
     }
 
     const File& file_;
@@ -280,7 +284,14 @@ std::vector<Finding> verify_native(const Source& source, VerifyLevel level, cons
     std::vector<Finding> findings = find_double_keys(opened->document);
     if (level == VerifyLevel::kQuick) {
         std::unordered_map<const Node*, std::string> why;
-        for (const auto& [node, error] : opened->lost_texts) why.emplace(node, error.message());
+        const Error* unsupported = nullptr;
+        for (const auto& [node, error] : opened->lost_texts) {
+            if (error.code() == ErrorCode::kUnsupported) {
+                unsupported = &error;
+            } else {
+                why.emplace(node, error.message());
+            }
+        }
         walk(opened->document.root, [&](const Visit& visit) {
             const auto found = why.find(visit.value.node());
             if (found == why.end()) return WalkStep::kInto;
@@ -289,6 +300,7 @@ std::vector<Finding> verify_native(const Source& source, VerifyLevel level, cons
             return WalkStep::kInto;
         });
         for (const auto& [node, what] : why) findings.push_back({Severity::kDamage, "", what});
+        if (unsupported != nullptr && findings.empty()) throw *unsupported;
         return findings;
     }
     std::vector<Finding> more = Verifier(source, *opened, context).run();
