@@ -38,7 +38,7 @@ ChunkStore::ChunkStore(std::shared_ptr<const File> file, std::vector<ChunkEntry>
     : file_(std::move(file)),
       chunks_(std::move(chunks)),
       storages_(std::move(storages)),
-      names_(storages_.size()),
+      name_places_(storages_.size()),
       cache_(std::make_unique<ChunkCache>()) {
     positions_.reserve(chunks_.size() + 1);
     std::uint64_t position = 0;
@@ -87,9 +87,17 @@ std::pair<std::uint64_t, std::uint64_t> ChunkStore::chunks_of(std::uint64_t stor
     return {entry.first_chunk, static_cast<std::uint64_t>(last - positions_.begin())};
 }
 
-void ChunkStore::set_name(std::uint64_t storage, const std::string& path) {
-    std::string& name = names_.at(static_cast<std::size_t>(storage));
-    if (name.empty()) name = path.empty() ? "(root)" : path;
+void ChunkStore::set_name(std::uint64_t storage, std::string_view path) {
+    auto& [at, size] = name_places_.at(static_cast<std::size_t>(storage));
+    if (size != 0) return;
+    at = names_.size();
+    names_ += path.empty() ? "(root)" : path;
+    size = names_.size() - at;
+}
+
+std::string_view ChunkStore::name(std::uint64_t storage) const {
+    const auto& [at, size] = name_places_.at(static_cast<std::size_t>(storage));
+    return std::string_view(names_).substr(at, size);
 }
 
 std::span<const std::byte> ChunkStore::stored(std::uint64_t number, std::vector<std::byte>& buffer) const {
@@ -139,7 +147,7 @@ void ChunkStore::read(std::uint64_t storage, std::uint64_t offset, std::span<std
         }
     } catch (const Error& error) {
         if (!error.file().empty()) throw;
-        const std::string& path = name(storage);
+        const std::string_view path = name(storage);
         Error placed(error.code(),
                      fmt::format("{}chunk {} at byte {}: {}",
                                  path.empty() ? fmt::format("storage {}: ", storage) : fmt::format("'{}': ", path),

@@ -3,6 +3,8 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "formats/native/index.hpp"
@@ -37,8 +39,9 @@ public:
     }
 
     /// Path of the tensor that errors name when a storage cannot be read.
-    void set_name(std::uint64_t storage, const std::string& path);
-    const std::string& name(std::uint64_t storage) const { return names_.at(static_cast<std::size_t>(storage)); }
+    void set_name(std::uint64_t storage, std::string_view path);
+    /// Valid until the next `set_name`.
+    std::string_view name(std::uint64_t storage) const;
 
     /// Raw bytes of a storage. Throws Error (kDamaged) naming file, storage, chunk and checksums.
     void read(std::uint64_t storage, std::uint64_t offset, std::span<std::byte> out) const;
@@ -63,7 +66,8 @@ private:
     std::vector<std::uint32_t> first_like_;
     std::vector<std::uint32_t> in_order_;
     std::vector<std::uint32_t> overlapping_;
-    std::vector<std::string> names_;
+    std::string names_;  ///< one behind the other: there may be hundreds of thousands
+    std::vector<std::pair<std::size_t, std::size_t>> name_places_;
     std::unique_ptr<ChunkCache> cache_;
 };
 

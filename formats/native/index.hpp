@@ -43,6 +43,10 @@ constexpr std::uint64_t most_index_bytes(std::uint64_t stored_bytes) {
 constexpr std::uint64_t most_chunk_bytes(std::uint64_t stored_bytes) {
     return std::min(kMostChunkBytes, kChunkBytes + 64 * std::min(stored_bytes, kMostChunkBytes));
 }
+/// Bytes of memory that all names of a file of this size may take, those of many tensors with one content included.
+constexpr std::uint64_t most_memory_of_names(std::uint64_t file_bytes) {
+    return (std::uint64_t{64} << 20) + 32 * std::min(file_bytes, std::uint64_t{1} << 40);
+}
 constexpr std::uint64_t most_names_bytes(std::uint64_t stored_bytes) {
     return (std::uint64_t{1} << 20) + 256 * stored_bytes;
 }

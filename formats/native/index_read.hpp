@@ -1,6 +1,8 @@
 // The index out of msgpack: nothing in it is believed.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -9,6 +11,7 @@
 #include <vector>
 
 #include "formats/native/chunk_store.hpp"
+#include "formats/native/cursor.hpp"
 #include "libckpt/context.hpp"
 #include "libckpt/document.hpp"
 #include "libckpt/error.hpp"
@@ -32,8 +35,8 @@ class IndexReader {
 public:
     /// Throws Error (kDamaged) where the bytes are no index or contradict themselves. `payload_end` is where the index
     /// record begins: chunks must lie before it, in order.
+    /// (kRefused) where a chunk is over the limit of what it may decode to, (kUnsupported) for differences.
     IndexReader(std::string_view bytes, std::uint64_t payload_end);
-    ~IndexReader();
 
     OpenedIndex& opened() noexcept { return opened_; }
     /// Fills root and attributes; tensors get their storages from `store`. Throws Error (kDamaged, kUnsupported,
@@ -41,8 +44,12 @@ public:
     LongTexts read_tree(Document& document, const std::shared_ptr<ChunkStore>& store, const Context& context) const;
 
 private:
-    struct Parsed;
-    std::unique_ptr<Parsed> parsed_;
+    Cursor entry(std::string_view key) const;
+    void read_chunks(Cursor cursor, std::uint64_t payload_end);
+    void read_storages(Cursor cursor);
+
+    std::string_view bytes_;
+    std::map<std::string, std::size_t, std::less<>> places_;  ///< of the values, by key
     OpenedIndex opened_;
 };
 
@@ -60,9 +67,10 @@ struct NamedStorage {
     std::uint64_t size_bytes = 0;
     std::vector<NamedTensor> tensors;
 };
-/// What packed names were; throws Error (kDamaged).
-std::string unpack_names(std::string_view packed);
-/// Throws Error (kDamaged).
-std::vector<NamedStorage> read_names(std::string_view bytes);
+/// What packed names were. Throws Error (kDamaged), (kRefused) where that is more than `budget_bytes`, which grows less
+/// by it.
+std::string unpack_names(std::string_view packed, std::uint64_t& budget_bytes);
+/// The same for the memory that the names take.
+std::vector<NamedStorage> read_names(std::string_view bytes, std::uint64_t& budget_bytes);
 
 }  // namespace ckpt::native

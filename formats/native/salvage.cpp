@@ -23,7 +23,8 @@ constexpr std::uint64_t kNoChunk = UINT64_MAX;
 
 class Scanner {
 public:
-    Scanner(const Source& source, const Context& context) : file_(*source.file), context_(context) {}
+    Scanner(const Source& source, const Context& context)
+        : file_(*source.file), context_(context), names_budget_(most_memory_of_names(source.size_bytes)) {}
 
     Scan run() {
         std::uint64_t at = kHeaderBytes;
@@ -144,13 +145,8 @@ private:
         std::string bytes = bytes_at(begin, header.names_bytes);
         if (xxh3_64(std::as_bytes(std::span(bytes.data(), bytes.size()))) != header.names_xxh3) return;
         try {
-            if (header.names_are_packed) bytes = unpack_names(bytes);
-            // Packed names can be many times what the file has: all of them together are held in memory.
-            names_bytes_ += bytes.size();
-            if (names_bytes_ > kMostNamesBytes) {
-                throw_error(ErrorCode::kRefused, "names of more than {} bytes are over the limit", kMostNamesBytes);
-            }
-            for (NamedStorage& name : read_names(bytes)) {
+            if (header.names_are_packed) bytes = unpack_names(bytes, names_budget_);
+            for (NamedStorage& name : read_names(bytes, names_budget_)) {
                 scan_.storages.push_back(std::move(name));
                 scan_.first_chunks.push_back(header.number);
             }
@@ -189,7 +185,7 @@ private:
     const Context& context_;
     Scan scan_;
     std::vector<std::uint64_t> numbers_;  ///< of the entries of scan_.chunks
-    std::uint64_t names_bytes_ = 0;
+    std::uint64_t names_budget_;          ///< bytes of memory that more names may take
     std::optional<RecordHeader> run_;
     std::uint64_t run_payload_ = 0;
 };

@@ -44,10 +44,10 @@ private:
             const auto [first, end] = store_.chunks_of(storage);
             for (std::uint64_t chunk = first; chunk < end; ++chunk) {
                 auto& [path, others] = names_[static_cast<std::size_t>(chunk)];
-                const std::string& name = store_.name(storage);
+                const std::string_view name = store_.name(storage);
                 others += alike[storage];
                 if (path.empty()) {
-                    path = name.empty() ? fmt::format("(storage {})", storage) : name;
+                    path = name.empty() ? fmt::format("(storage {})", storage) : std::string(name);
                     --others;
                 }
             }
@@ -217,7 +217,7 @@ private:
         const auto& digest = store_.storages()[static_cast<std::size_t>(storage)].digest;
         if (found == digest) return;
         findings_.push_back(
-            {Severity::kDamage, store_.name(storage),
+            {Severity::kDamage, std::string(store_.name(storage)),
              fmt::format("its bytes have the digest {}, the index says {}", found.hex(), digest->hex())});
     }
 

@@ -233,3 +233,33 @@ TEST_CASE("names that claim the same bytes again and again are not all believed"
     CHECK_THAT(document.damage.back().message(),
                Catch::Equals("'j' has its bytes in common with too many others and was left out"));
 }
+
+TEST_CASE("names that unpack to very much, time and again, are refused before they cost much") {
+    const Scratch scratch;
+    const std::string path = scratch.file("a.ckpt");
+    // 1 MiB of names of tensors without a path in about 100 bytes; each of them takes ten times its bytes in memory.
+    std::string names = {'\x91', '\x94', '\0', '\0', '\x10', '\xdd', '\0', '\1', '\x86', '\xa0'};
+    for (int i = 0; i < 100000; ++i) names += std::string("\x95\xa0\xa4int8\x90\xc0\0", 10);
+    std::string packed;
+    for (unsigned i = 0; i < 4; ++i) packed.push_back(static_cast<char>(names.size() >> (8 * i)));
+    packed += native::zstd_frame(std::as_bytes(std::span(names)), 3);
+    REQUIRE(packed.size() < 1000);
+    std::string bytes = native::file_header();
+    for (std::uint64_t i = 0; i < 1000; ++i) {
+        native::RecordHeader header;
+        header.names_are_packed = true;
+        header.raw_bytes = 16;
+        header.number = i;
+        bytes += with_checksums(header, packed, std::string(16, '\0'));
+    }
+    spill(path, bytes);
+    const Context context;
+    try {
+        layout().salvage(Source::open(path, context), context);
+        FAIL("was read");
+    } catch (const Error& error) {
+        CHECK(error.code() == ErrorCode::kRefused);
+        CHECK(error.message() == "the names beside its chunks are over the limit for a file of this size");
+    }
+    CHECK(context.io->bytes_read < bytes.size() / 10);
+}
