@@ -61,6 +61,7 @@ public:
         range->size_bytes = size_bytes_;
         return range;
     }
+    std::uint64_t best_read_bytes() const noexcept override { return whole_->best_read_bytes(); }
 
 private:
     BlobPtr whole_;
@@ -101,6 +102,7 @@ public:
         swap(buffer);
         std::copy_n(buffer.begin() + static_cast<std::ptrdiff_t>(skipped), out.size(), out.begin());
     }
+    std::uint64_t best_read_bytes() const noexcept override { return whole_->best_read_bytes(); }
 
 private:
     void swap(std::span<std::byte> bytes) const {
@@ -148,6 +150,7 @@ public:
     PlacedBlob(BlobPtr blob, std::string file, std::string place)
         : blob_(std::move(blob)), file_(std::move(file)), place_(std::move(place)) {}
     std::uint64_t size_bytes() const noexcept override { return blob_->size_bytes(); }
+    std::uint64_t best_read_bytes() const noexcept override { return blob_->best_read_bytes(); }
     std::optional<Digest128> known_digest() const override { return blob_->known_digest(); }
     void read(std::uint64_t offset_bytes, std::span<std::byte> out) const override {
         try {

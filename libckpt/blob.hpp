@@ -40,6 +40,10 @@ public:
     /// The range of a file that holds exactly these bytes, when there is one: a copy then needs no buffer.
     virtual std::optional<FileRange> file_range() const { return std::nullopt; }
 
+    /// Reads of this many bytes, at multiples of it, cost the least where bytes are computed; 0 where any will do. At
+    /// most 32 MiB.
+    virtual std::uint64_t best_read_bytes() const noexcept { return 0; }
+
     /// XXH3-128 of all bytes, where the file that holds them says it: not checked, but free.
     virtual std::optional<Digest128> known_digest() const { return std::nullopt; }
 };

@@ -322,8 +322,9 @@ constexpr std::size_t kDigestPieceBytes = std::size_t{4} << 20;
 /// Feeds a blob to `update` in pieces.
 template <typename Update>
 void stream(const Blob& blob, const Update& update) {
+    const std::uint64_t best = blob.best_read_bytes();
     std::vector<std::byte> buffer(
-        static_cast<std::size_t>(std::min<std::uint64_t>(blob.size_bytes(), kDigestPieceBytes)));
+        static_cast<std::size_t>(std::min<std::uint64_t>(blob.size_bytes(), best != 0 ? best : kDigestPieceBytes)));
     for (std::uint64_t done = 0; done < blob.size_bytes();) {
         const auto piece = std::span(buffer).first(
             static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), blob.size_bytes() - done)));

@@ -185,8 +185,10 @@ private:
             }
             const std::uint64_t size = results_[i].size_bytes;
             if (size > kSmallBytes && std::holds_alternative<BlobExtent>(extents_[i].content)) {
-                for (std::uint64_t done = 0; done < size; done += kPieceBytes) {
-                    jobs_.push_back({i, i + 1, done, std::min(kPieceBytes, size - done), 0, true});
+                const std::uint64_t best = std::get<BlobExtent>(extents_[i].content).blob->best_read_bytes();
+                const std::uint64_t piece = best != 0 ? best : kPieceBytes;
+                for (std::uint64_t done = 0; done < size; done += piece) {
+                    jobs_.push_back({i, i + 1, done, std::min(piece, size - done), 0, true});
                 }
                 ++i;
                 continue;
@@ -240,7 +242,7 @@ private:
             thread_local std::vector<std::byte> buffer;
             // Half-megabyte steps keep a file's bytes in the cache between reading, checksum and writing; blobs that
             // compute want it all at once.
-            const std::uint64_t step_bytes = blob.file_range() ? std::uint64_t{512} << 10 : kPieceBytes;
+            const std::uint64_t step_bytes = blob.file_range() ? std::uint64_t{512} << 10 : job.piece_size;
             for (std::uint64_t done = 0; done < job.piece_size && !workers_.stopped();) {
                 buffer.resize(static_cast<std::size_t>(std::min(step_bytes, job.piece_size - done)));
                 blob.read(job.piece_offset + done, buffer);

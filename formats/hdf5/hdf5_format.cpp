@@ -5,11 +5,10 @@
 #include <array>
 
 #include "formats/hdf5/read_document.hpp"
+#include "formats/hdf5/verify_data.hpp"
 #include "formats/hdf5/write_document.hpp"
 #include "formats/shared/h5/h5.hpp"
-#include "libckpt/elements.hpp"
 #include "libckpt/error.hpp"
-#include "libckpt/walk.hpp"
 
 namespace ckpt {
 namespace {
@@ -17,7 +16,6 @@ namespace {
 constexpr std::string_view kSignature = "\x89HDF\r\n\x1a\n";
 constexpr std::array<std::string_view, 2> kJld2Headers = {"HDF5-based Julia Data Format, version ",
                                                           "Julia data file (HDF5), version 0.2."};
-constexpr std::size_t kMostDepth = 100000;
 
 /// Whether the signature stands at 0, 512, 1024, ... within what was read of the file.
 bool has_signature(std::string_view head) noexcept {
@@ -42,7 +40,7 @@ public:
     std::string_view name() const noexcept override { return "hdf5"; }
     std::vector<std::string_view> extensions() const override { return {"h5", "hdf5"}; }
     Capabilities capabilities() const override {
-        return {true, false, "HDF5, as h5py, Keras and others write it", "everything", {"gzip", "zstd"}, {}};
+        return {true, false, "HDF5, as h5py, Keras and others write it", "everything", {"gzip", "zstd"}, {}, true};
     }
 
     Evidence probe(const Source& source) const noexcept override {
@@ -76,37 +74,15 @@ public:
             throw_error(ErrorCode::kRefused, "HDF5 files are compressed by gzip or zstd, not by '{}'",
                         options.compress);
         }
-        return hdf5::plan_document(document, codec);
+        return hdf5::plan_document(document, codec,
+                                   options.keep_layout ? hdf5::Layouts::kKept : hdf5::Layouts::kChosen);
     }
 
-    /// Quick: the structure. Full: all elements of all tensors, through their filters and checksums.
+    /// Quick: the structure. Full: everything that is stored of all datasets, through filters and checksums.
     std::vector<Finding> verify(const Source& source, VerifyLevel level, const Context& context) const override {
         auto findings = Format::verify(source, level, context);
         if (level == VerifyLevel::kQuick || !findings.empty()) return findings;
-        const Document document = read(source, context);
-        std::vector<std::byte> buffer(std::size_t{1} << 20);
-        walk(
-            document.root,
-            [&](const Visit& visit) {
-                if (visit.same_as != nullptr || !visit.value.is(Kind::kTensor)) return WalkStep::kInto;
-                if (!visit.value.tensor().storage) return WalkStep::kInto;
-                try {
-                    const BlobPtr blob = visit.value.tensor().storage->blob;
-                    for (std::uint64_t done = 0; done < blob->size_bytes();) {
-                        context.check_cancelled();
-                        const auto piece = std::span(buffer).first(static_cast<std::size_t>(
-                            std::min<std::uint64_t>(buffer.size(), blob->size_bytes() - done)));
-                        blob->read(done, piece);
-                        done += piece.size();
-                    }
-                } catch (const Error& error) {
-                    if (error.code() == ErrorCode::kCancelled) throw;
-                    findings.push_back({Finding::Severity::kDamage, visit.path, error.message()});
-                }
-                return WalkStep::kInto;
-            },
-            kMostDepth);
-        return findings;
+        return hdf5::verify_data(*open_file(source, context), context);
     }
 };
 

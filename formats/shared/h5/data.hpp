@@ -5,12 +5,21 @@
 
 #include "formats/shared/h5/chunk_index.hpp"
 #include "formats/shared/h5/filters.hpp"
+#include "formats/shared/h5/helpers.hpp"
 #include "libckpt/chunk_cache.hpp"
 
 namespace ckpt::h5 {
 
+/// What all datasets of a file share when their chunks are decoded.
+struct ChunkSupport {
+    std::shared_ptr<ChunkCache> cache;
+    std::shared_ptr<Helpers> helpers;
+};
+
 /// See H5File::data.
-BlobPtr data_blob(const std::shared_ptr<const Image>& image, const std::shared_ptr<ChunkCache>& cache,
-                  const Dataset& dataset);
+BlobPtr data_blob(const std::shared_ptr<const Image>& image, const ChunkSupport& support, const Dataset& dataset);
+
+/// See H5File::check_data. `blob` is one that `data_blob` made.
+void check_blob(const Blob& blob, const Context& context);
 
 }  // namespace ckpt::h5

@@ -88,17 +88,20 @@ DatatypePtr Object::named_datatype() const {
     return read_datatype(cursor, file_->image().dialect());
 }
 
-H5File::H5File(std::shared_ptr<const Image> image)
+H5File::H5File(std::shared_ptr<const Image> image, unsigned threads)
     : image_(std::move(image)),
       global_heap_(std::make_unique<GlobalHeap>()),
-      chunk_cache_(std::make_shared<ChunkCache>()) {}
+      chunk_support_(std::make_unique<ChunkSupport>()) {
+    chunk_support_->cache = std::make_shared<ChunkCache>();
+    chunk_support_->helpers = std::make_shared<Helpers>(threads - 1);
+}
 
 H5File::~H5File() = default;
 
 std::shared_ptr<const H5File> H5File::open(BlobPtr whole, const Context& context, Dialect dialect) {
     auto image = std::make_shared<Image>(std::move(whole), context, dialect);
     if (image->superblock().extension != kUndefinedAddress) read_extension(*image);
-    const std::shared_ptr<const H5File> file(new H5File(std::move(image)));
+    const std::shared_ptr<const H5File> file(new H5File(std::move(image), context.thread_count()));
     const auto root = file->object(file->root_address());
     require(root->kind() == ObjectKind::kGroup, "the root at address {} is no group", root->address());
     root->links();  // a file whose root cannot be listed is nothing to work with
@@ -154,7 +157,11 @@ std::optional<std::uint64_t> H5File::resolve(std::uint64_t group_address, std::s
 }
 
 BlobPtr H5File::data(const Dataset& dataset) const {
-    return data_blob(image_, chunk_cache_, dataset);
+    return data_blob(image_, *chunk_support_, dataset);
+}
+
+void H5File::check_data(const Dataset& dataset, const Context& context) const {
+    check_blob(*data(dataset), context);
 }
 
 std::vector<Chunk> H5File::chunks(const Dataset& dataset) const {

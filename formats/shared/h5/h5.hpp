@@ -14,13 +14,10 @@
 #include "libckpt/context.hpp"
 #include "libckpt/error.hpp"
 
-namespace ckpt {
-class ChunkCache;
-}
-
 namespace ckpt::h5 {
 
 class GlobalHeap;
+struct ChunkSupport;
 class Image;
 class H5File;
 struct ObjectHeader;
@@ -187,10 +184,15 @@ public:
     std::optional<std::uint64_t> resolve(std::uint64_t group_address, std::string_view path) const;
 
     /// All elements of a dataset, row-major, in the file's byte order (variable-length ones as their 16-byte
-    /// references). Contiguous data have a `file_range`; chunks are decoded when they are read, through a cache bounded
-    /// in bytes; what was never written reads as the fill value. The index of the chunks is read at the first `read`.
-    /// Throws Error (kUnsupported) naming the filter or layout that is not read, (kRefused) for chunks over 512 MiB.
+    /// references). Contiguous data have a `file_range`; chunks are decoded when they are read, in parallel where a
+    /// read needs several, through a cache bounded in bytes; what was never written reads as the fill value. The index
+    /// of the chunks is read at the first `read`. Throws Error (kUnsupported) naming the filter or layout that is not
+    /// read, (kRefused) for chunks over 512 MiB,
+    /// and over 80 MiB in files of less than a sixteenth of the chunk.
     BlobPtr data(const Dataset& dataset) const;
+    /// Reads all that is stored of a dataset, each chunk through its filters, in parallel; what was never written costs
+    /// nothing. Throws what reading throws, for the first chunk that is damaged.
+    void check_data(const Dataset& dataset, const Context& context) const;
     /// The chunks that are stored.
     std::vector<Chunk> chunks(const Dataset& dataset) const;
 
@@ -203,10 +205,10 @@ public:
     const std::shared_ptr<const Image>& shared_image() const noexcept { return image_; }
 
 private:
-    explicit H5File(std::shared_ptr<const Image> image);
+    H5File(std::shared_ptr<const Image> image, unsigned threads);
     std::shared_ptr<const Image> image_;
     std::unique_ptr<GlobalHeap> global_heap_;
-    std::shared_ptr<ChunkCache> chunk_cache_;
+    std::unique_ptr<ChunkSupport> chunk_support_;
 };
 
 }  // namespace ckpt::h5
