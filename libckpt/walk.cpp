@@ -24,10 +24,12 @@ bool is_attribute_pair(const Value& value) {
 }
 
 void add_entries(const std::vector<std::pair<Value, Value>>& entries, std::vector<Child>& result) {
+    result.reserve(result.size() + entries.size() + 1);
     for (const auto& [key, value] : entries) result.push_back({key_text(key), value, key.is(Kind::kString)});
 }
 void add_items(const std::vector<Value>& items, std::vector<Child>& result) {
     std::size_t number = 0;
+    result.reserve(result.size() + items.size() + 1);
     for (const auto& item : items) result.push_back({std::to_string(number++), item});
 }
 
@@ -84,23 +86,40 @@ bool is_tracked(const Value& value) {
 /// visits are not.
 constexpr std::size_t kMostRepeatedTuples = 1000;
 
-/// Where a node was met first: its parent's index in the list of meetings, and its component. Paths are rebuilt from
-/// this.
-struct Meeting {
-    std::size_t parent;
-    std::string component;
-};
-
-std::string rebuild_path(const std::vector<Meeting>& meetings, std::size_t index) {
-    std::vector<const std::string*> components;
-    for (; index != 0; index = meetings[index].parent) components.push_back(&meetings[index].component);
-    std::string path;
-    for (auto it = components.rbegin(); it != components.rend(); ++it) {
-        if (it != components.rbegin()) path += '/';
-        path += **it;
+/// Where nodes were met first: the meeting of the parent, and the component. Paths are rebuilt from this. Components
+/// stand one behind the other in one text: a walk meets hundreds of thousands of nodes.
+class Meetings {
+public:
+    Meetings() : meetings_{{0, 0}} {}
+    std::size_t size() const { return meetings_.size(); }
+    void add(std::size_t parent, std::string_view component) {
+        meetings_.push_back({parent, components_.size()});
+        components_ += component;
     }
-    return path;
-}
+    std::string path(std::size_t index) const {
+        std::vector<std::string_view> components;
+        for (; index != 0; index = meetings_[index].parent) components.push_back(component(index));
+        std::string path;
+        for (auto it = components.rbegin(); it != components.rend(); ++it) {
+            if (it != components.rbegin()) path += '/';
+            path += *it;
+        }
+        return path;
+    }
+
+private:
+    struct Meeting {
+        std::size_t parent;
+        std::size_t component_at;
+    };
+    std::string_view component(std::size_t index) const {
+        const std::size_t begin = meetings_[index].component_at;
+        const std::size_t end = index + 1 < meetings_.size() ? meetings_[index + 1].component_at : components_.size();
+        return std::string_view(components_).substr(begin, end - begin);
+    }
+    std::vector<Meeting> meetings_;
+    std::string components_;
+};
 
 }  // namespace
 
@@ -140,7 +159,7 @@ void walk(const Value& root, const std::function<WalkStep(const Visit&)>& visit,
         std::size_t meeting = 0;
     };
     std::unordered_map<const Node*, std::size_t> seen;
-    std::vector<Meeting> meetings{{0, ""}};
+    Meetings meetings;
     std::vector<Level> stack;
     std::string path;
     std::size_t repeated_tuples = 0;
@@ -155,11 +174,11 @@ void walk(const Value& root, const std::function<WalkStep(const Visit&)>& visit,
             if (!is_new && value.is(Kind::kTuple) && repeated_tuples < kMostRepeatedTuples) {
                 ++repeated_tuples;  // immutable: shown again rather than referred to, while that stays cheap
             } else if (!is_new) {
-                const std::string first = rebuild_path(meetings, it->second);
+                const std::string first = meetings.path(it->second);
                 return visit({value, depth, &first, path, component}) != WalkStep::kStop;
             }
             // A tuple met again is a meeting as well: something below it may be met here first.
-            if (depth != 0) meetings.push_back({parent_meeting, component});
+            if (depth != 0) meetings.add(parent_meeting, component);
         }
         const WalkStep step = visit({value, depth, nullptr, path, component});
         if (step == WalkStep::kStop) return false;

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <tuple>
 #include <unordered_map>
 
 #include "libckpt/elements.hpp"
@@ -330,14 +332,15 @@ std::string dump(const Json& json) {
 }  // namespace
 
 Totals count_totals(const Document& document, std::vector<KeptStorage>* kept) {
-    struct Seen {
-        std::string path;
-        std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges;  // bytes that tensors see
+    // Bytes that tensors see; one list, since there may be hundreds of thousands.
+    struct Range {
+        const Storage* storage;
+        std::uint64_t from, to;
+        std::uint64_t tensor;  ///< its number
     };
+    std::vector<Range> ranges;
     Totals totals;
     const Roles roles = classify_roles(document);
-    std::unordered_map<const Storage*, Seen> seen;
-    std::vector<const Storage*> order;
     TiedTensors tied;
     walk(document.root, [&](const Visit& visit) {
         ++totals.values;
@@ -349,35 +352,44 @@ Totals count_totals(const Document& document, std::vector<KeptStorage>* kept) {
         totals.logical_bytes += tensor.logical_bytes().value_or(0);
         if (roles.role_of(visit.path) == Role::kModel && tied.is_new(tensor)) totals.parameters += count;
         if (!tensor.storage) return WalkStep::kInto;
-        const auto [found, is_first] = seen.try_emplace(tensor.storage.get());
-        if (is_first) order.push_back(found->first);
-        if (is_first && kept != nullptr) found->second.path = visit.path;
+        ranges.push_back({tensor.storage.get(), 0, 0, totals.tensors});
         if (count == 0) return WalkStep::kInto;
         std::uint64_t last = static_cast<std::uint64_t>(tensor.offset);
         for (std::size_t i = 0; i < tensor.shape.size(); ++i)
             last += static_cast<std::uint64_t>((tensor.shape[i] - 1) * tensor.stride[i]);
-        found->second.ranges.emplace_back(
-            dtype_bytes(tensor.dtype, static_cast<std::uint64_t>(tensor.offset)).value_or(0),
-            dtype_bytes(tensor.dtype, last + 1).value_or(0));
+        ranges.back().from = dtype_bytes(tensor.dtype, static_cast<std::uint64_t>(tensor.offset)).value_or(0);
+        ranges.back().to = dtype_bytes(tensor.dtype, last + 1).value_or(0);
         return WalkStep::kInto;
     });
-    constexpr std::uint64_t kWorthAHint = 4096;
-    for (const Storage* storage : order) {
-        auto& [path, ranges] = seen[storage];
-        const std::uint64_t stored = storage->blob->size_bytes();
-        ++totals.storages;
-        totals.stored_bytes += stored;
-        std::sort(ranges.begin(), ranges.end());
+    std::sort(ranges.begin(), ranges.end(), [](const Range& a, const Range& b) {
+        return std::tie(a.storage, a.from, a.to, a.tensor) < std::tie(b.storage, b.from, b.to, b.tensor);
+    });
+    std::map<std::uint64_t, KeptStorage> hints;  // by the first tensor that looks into the storage
+    for (auto range = ranges.begin(); range != ranges.end();) {
+        const Storage& storage = *range->storage;
+        const std::uint64_t stored = storage.blob->size_bytes();
+        std::uint64_t first = range->tensor;
         std::uint64_t end = 0;
         std::uint64_t live = 0;
-        for (const auto& [from, to] : ranges) {
-            if (to > end) live += to - std::max(from, end);
-            end = std::max(end, to);
+        for (; range != ranges.end() && range->storage == &storage; ++range) {
+            if (range->to > end) live += range->to - std::max(range->from, end);
+            end = std::max(end, range->to);
+            first = std::min(first, range->tensor);
         }
+        ++totals.storages;
+        totals.stored_bytes += stored;
         totals.live_bytes += live;
-        if (kept != nullptr && stored > live && live < stored / 2 && stored - live >= kWorthAHint)
-            kept->push_back({path, stored, live});
+        constexpr std::uint64_t kWorthAHint = 4096;
+        if (stored > live && live < stored / 2 && stored - live >= kWorthAHint) hints[first] = {"", stored, live};
     }
+    if (kept == nullptr || hints.empty()) return totals;
+    std::uint64_t tensor = 0;
+    walk(document.root, [&](const Visit& visit) {
+        if (!visit.value.is(Kind::kTensor) || visit.same_as != nullptr) return WalkStep::kInto;
+        if (const auto hint = hints.find(++tensor); hint != hints.end()) hint->second.path = visit.path;
+        return WalkStep::kInto;
+    });
+    for (auto& [number, hint] : hints) kept->push_back(std::move(hint));
     return totals;
 }
 
