@@ -19,6 +19,7 @@ namespace {
 constexpr std::uint64_t kSmallBytes = std::uint64_t{64} << 10;  // storages below share chunks
 constexpr std::uint64_t kAlignment = 64;
 constexpr int kIndexLevel = 6;
+constexpr std::uint64_t kMaxChunks = std::uint64_t{1} << 24;  // 16 TiB; a plan holds all of them
 
 std::span<const std::byte> as_bytes(const std::string& text) {
     return std::as_bytes(std::span(text.data(), text.size()));
@@ -178,6 +179,7 @@ public:
             blobs.push_back(storage.blob);
             layout_->locations.push_back(storage.location);
         }
+        refuse_too_much(blobs);
         layout_->content_of = number_contents(blobs, context);
         layout_->tree = survey_.pack_tree();
         if (layout_->tree.size() > context.limits.max_header_bytes) {
@@ -212,6 +214,16 @@ public:
     }
 
 private:
+    static void refuse_too_much(const std::vector<BlobPtr>& blobs) {
+        std::uint64_t chunks = 0;
+        for (const BlobPtr& blob : blobs) {
+            chunks += blob->size_bytes() / kChunkBytes;
+            if (chunks <= kMaxChunks) continue;
+            throw_error(ErrorCode::kRefused, "storages of {} MiB and more are over this layout's limit of {} MiB",
+                        chunks, kMaxChunks);
+        }
+    }
+
     /// Bytes that one storage has, or several with equal ones.
     struct Content {
         std::vector<std::size_t> storages;
