@@ -18,8 +18,8 @@ _ckpt() {
         last) words="--prior-to --up-to --at --by --pattern --index --next --json" ;;
         path) words="--next --by --pattern" ;;
         inspect) words="--from --depth --tensors --json --digest" ;;
-        convert) words="--from --to --compress --codec --overwrite --allow-loss" ;;
-        extract) words="--output --from --model-only --role --select --drop --rest --salvage --to --compress --codec --overwrite --allow-loss" ;;
+        convert) words="--from --to --compress --codec --keep-layout --overwrite --allow-loss" ;;
+        extract) words="--output --from --model-only --role --select --drop --rest --salvage --to --compress --codec --keep-layout --overwrite --allow-loss" ;;
         verify) words="--full --from --json --by --pattern" ;;
         formats) words="--json" ;;
     esac

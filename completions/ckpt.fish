@@ -34,6 +34,7 @@ complete -c ckpt -n '__fish_seen_subcommand_from convert' -l from
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l to
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l compress
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l codec
+complete -c ckpt -n '__fish_seen_subcommand_from convert' -l keep-layout
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l overwrite
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l allow-loss
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l output
@@ -47,6 +48,7 @@ complete -c ckpt -n '__fish_seen_subcommand_from extract' -l salvage
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l to
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l compress
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l codec
+complete -c ckpt -n '__fish_seen_subcommand_from extract' -l keep-layout
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l overwrite
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l allow-loss
 complete -c ckpt -n '__fish_seen_subcommand_from verify' -l full

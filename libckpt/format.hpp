@@ -25,10 +25,11 @@ struct Loss {
 };
 
 struct WriteOptions {
-    std::string output_name;  ///< last component of the output's path; torch's archive prefix follows from it
-    std::string compress;     ///< "", "zstd" or "gzip", where the format has it
-    std::string codec;        ///< "" or "raw", where the format chooses codecs itself
-    bool allow_loss = false;  ///< write what can be written, leave out the rest
+    std::string output_name;   ///< last component of the output's path; torch's archive prefix follows from it
+    std::string compress;      ///< "", "zstd" or "gzip", where the format has it
+    std::string codec;         ///< "" or "raw", where the format chooses codecs itself
+    bool keep_layout = false;  ///< chunks, filters and fill values as the document's file had them, where it says so
+    bool allow_loss = false;   ///< write what can be written, leave out the rest
 };
 
 /// What a layout can hold; shown by `ckpt formats`.
@@ -39,6 +40,7 @@ struct Capabilities {
     std::string_view holds;        ///< "everything", "tensors only", ...
     std::vector<std::string_view> compressions;
     std::vector<std::string_view> codecs;  ///< what --codec may say
+    bool keeps_layout = false;             ///< heeds `WriteOptions::keep_layout`
 };
 
 enum class VerifyLevel : std::uint8_t { kQuick, kFull };

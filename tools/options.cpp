@@ -71,6 +71,8 @@ void OutputOptions::declare(CLI::App& app) {
                    "How a native checkpoint stores tensors: auto (smallest, default) or raw (aligned, to be mapped)")
         ->type_name("CODEC")
         ->check(CLI::IsMember({"auto", "raw"}));
+    app.add_flag("--keep-layout", keep_layout,
+                 "Store HDF5 datasets in the chunks and filters that they had when they were read");
     app.add_flag("--overwrite", overwrite, "Replace the output if it exists");
     app.add_flag("--allow-loss", allow_loss, "Write what the layout can hold and leave out the rest");
 }
@@ -117,6 +119,11 @@ ExitCode write_document(Session& session, const Document& document, const std::s
         throw_error(ErrorCode::kUsage, "layout '{}' has no codec '{}'; --codec is for native checkpoints",
                     format.name(), options.codec);
     }
+    if (options.keep_layout && !format.capabilities().keeps_layout) {
+        throw_error(ErrorCode::kUsage, "layout '{}' has no chunks and filters to keep; --keep-layout is for HDF5",
+                    format.name());
+    }
+    write.keep_layout = options.keep_layout;
     write.allow_loss = options.allow_loss;
     const auto losses = format.preflight(document, write);
     constexpr std::size_t kMostShown = 1000;

@@ -37,6 +37,7 @@ struct OutputOptions {
     std::string to;
     std::string compress;
     std::string codec;
+    bool keep_layout = false;
     bool overwrite = false;
     bool allow_loss = false;
     void declare(CLI::App& app);

@@ -1,4 +1,5 @@
 // Integers with unused bits and floats of unusual layouts, as numbers that every language has.
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -18,6 +19,13 @@ std::uint64_t bits_of(const std::byte* number, unsigned at, unsigned count) {
         bits |= (std::to_integer<std::uint64_t>(number[bit / 8]) >> (bit % 8) & 1) << i;
     }
     return bits;
+}
+
+void set_bits(std::byte* number, unsigned at, unsigned count, std::uint64_t bits) {
+    for (unsigned i = 0; i < count; ++i) {
+        const unsigned bit = at + i;
+        if ((bits >> i & 1) != 0) number[bit / 8] |= std::byte{1} << (bit % 8);
+    }
 }
 
 double float_value(const h5::FloatFields& fields, const std::byte* number) {
@@ -42,12 +50,42 @@ double float_value(const h5::FloatFields& fields, const std::byte* number) {
     return std::copysign(value, is_negative ? -1.0 : 1.0);
 }
 
-class ConvertedBlob final : public Blob {
-public:
-    ConvertedBlob(const h5::Datatype& type, BlobPtr elements, DType dtype)
-        : type_(type), elements_(std::move(elements)), dtype_(dtype), width_(dtype_width(dtype)) {}
+/// The float of these fields that is `value`, in bits that were zero.
+void set_float(const h5::FloatFields& fields, double value, std::byte* number) {
+    constexpr unsigned kImplied = 2;
+    const bool is_stored = fields.normalization != kImplied;
+    const int scale = static_cast<int>(fields.mantissa_bits) - (is_stored ? 1 : 0);
+    const std::uint64_t top = (std::uint64_t{1} << fields.exponent_bits) - 1;
+    set_bits(number, fields.sign, 1, std::signbit(value) ? 1 : 0);
+    if (!std::isfinite(value)) {
+        set_bits(number, fields.exponent_at, fields.exponent_bits, top);
+        if (std::isnan(value) && scale > 0)
+            set_bits(number, fields.mantissa_at + static_cast<unsigned>(scale) - 1, 1, 1);
+        return;
+    }
+    if (value == 0) return;
+    int power = 0;
+    const double fraction = std::frexp(std::fabs(value), &power);  // 0.5 to 1
+    std::int64_t exponent = std::int64_t{power} - 1 + static_cast<std::int64_t>(fields.bias);
+    const bool is_normal = exponent > 0;
+    if (!is_normal) exponent = 1;
+    // As it was read: mantissa * 2^(exponent - bias - scale), and the implied bit of normal numbers.
+    const std::int64_t unit = exponent - static_cast<std::int64_t>(fields.bias) - scale;
+    double mantissa = std::ldexp(fraction, static_cast<int>(power - unit));
+    if (is_normal && !is_stored) mantissa -= std::ldexp(1.0, scale);
+    set_bits(number, fields.mantissa_at, fields.mantissa_bits, static_cast<std::uint64_t>(mantissa));
+    if (is_normal)
+        set_bits(number, fields.exponent_at, fields.exponent_bits,
+                 std::min(static_cast<std::uint64_t>(exponent), top - 1));
+}
 
-    std::uint64_t size_bytes() const noexcept override { return elements_->size_bytes() / type_.size_bytes * width_; }
+/// Elements of one width computed from elements of another.
+class ComputedBlob : public Blob {
+public:
+    ComputedBlob(BlobPtr elements, std::uint64_t from_bytes, std::uint64_t to_bytes)
+        : elements_(std::move(elements)), from_bytes_(from_bytes), to_bytes_(to_bytes) {}
+
+    std::uint64_t size_bytes() const noexcept override { return elements_->size_bytes() / from_bytes_ * to_bytes_; }
 
     void read(std::uint64_t offset_bytes, std::span<std::byte> out) const override {
         if (offset_bytes > size_bytes() || out.size() > size_bytes() - offset_bytes) {
@@ -55,25 +93,39 @@ public:
         }
         constexpr std::uint64_t kBlock = 65536;  // elements
         std::vector<std::byte> raw;
-        std::vector<std::byte> converted;
+        std::vector<std::byte> computed;
         while (!out.empty()) {
-            const std::uint64_t first = offset_bytes / width_;
-            const std::uint64_t skip = offset_bytes % width_;
-            const std::uint64_t count = std::min(kBlock, (skip + out.size() + width_ - 1) / width_);
-            raw.resize(static_cast<std::size_t>(count * type_.size_bytes));
-            converted.resize(static_cast<std::size_t>(count * width_));
-            elements_->read(first * type_.size_bytes, raw);
+            const std::uint64_t first = offset_bytes / to_bytes_;
+            const std::uint64_t skip = offset_bytes % to_bytes_;
+            const std::uint64_t count = std::min(kBlock, (skip + out.size() + to_bytes_ - 1) / to_bytes_);
+            raw.resize(static_cast<std::size_t>(count * from_bytes_));
+            computed.assign(static_cast<std::size_t>(count * to_bytes_), std::byte{0});
+            elements_->read(first * from_bytes_, raw);
             for (std::uint64_t i = 0; i < count; ++i)
-                convert(raw.data() + i * type_.size_bytes, converted.data() + i * width_);
-            const auto size = std::min(out.size(), static_cast<std::size_t>(converted.size() - skip));
-            std::memcpy(out.data(), converted.data() + skip, size);
+                compute(raw.data() + i * from_bytes_, computed.data() + i * to_bytes_);
+            const auto size = std::min(out.size(), static_cast<std::size_t>(computed.size() - skip));
+            std::memcpy(out.data(), computed.data() + skip, size);
             out = out.subspan(size);
             offset_bytes += size;
         }
     }
 
 private:
-    void convert(std::byte* from, std::byte* to) const {
+    /// One element; `to` is zeros. What `from` holds afterwards does not matter.
+    virtual void compute(std::byte* from, std::byte* to) const = 0;
+
+    BlobPtr elements_;
+    std::uint64_t from_bytes_;
+    std::uint64_t to_bytes_;
+};
+
+class ConvertedBlob final : public ComputedBlob {
+public:
+    ConvertedBlob(const h5::Datatype& type, BlobPtr elements, DType dtype)
+        : ComputedBlob(std::move(elements), type.size_bytes, dtype_width(dtype)), type_(type), dtype_(dtype) {}
+
+private:
+    void compute(std::byte* from, std::byte* to) const override {
         if (type_.order == h5::ByteOrder::kBig) std::reverse(from, from + type_.size_bytes);
         if (dtype_ == DType::kFloat64) {
             const double value = float_value(type_.fields, from);
@@ -85,14 +137,33 @@ private:
             std::uint64_t bits = bits_of(from, type_.bit_offset, type_.precision_bits);
             const bool is_negative = type_.is_signed && (bits >> (type_.precision_bits - 1) & 1) != 0;
             if (is_negative && type_.precision_bits < 64) bits |= ~std::uint64_t{0} << type_.precision_bits;
-            std::memcpy(to, &bits, width_);  // both little-endian
+            std::memcpy(to, &bits, dtype_width(dtype_));  // both little-endian
         }
     }
 
     h5::Datatype type_;
-    BlobPtr elements_;
     DType dtype_;
-    unsigned width_;
+};
+
+class UnconvertedBlob final : public ComputedBlob {
+public:
+    UnconvertedBlob(const h5::Datatype& type, BlobPtr numbers, DType dtype)
+        : ComputedBlob(std::move(numbers), dtype_width(dtype), type.size_bytes), type_(type), dtype_(dtype) {}
+
+private:
+    void compute(std::byte* from, std::byte* to) const override {
+        if (dtype_ == DType::kFloat64 || dtype_ == DType::kFloat32) {
+            set_float(type_.fields, element_as_double(dtype_, from), to);
+        } else {
+            std::uint64_t bits = 0;
+            std::memcpy(&bits, from, dtype_width(dtype_));
+            set_bits(to, type_.bit_offset, type_.precision_bits, bits);
+        }
+        if (type_.order == h5::ByteOrder::kBig) std::reverse(to, to + type_.size_bytes);
+    }
+
+    h5::Datatype type_;
+    DType dtype_;
 };
 
 }  // namespace
@@ -122,6 +193,12 @@ BlobPtr converted_blob(const h5::Datatype& type, BlobPtr elements) {
     const auto dtype = converted_dtype(type);
     if (!dtype) throw_error(ErrorCode::kInternal, "elements of a type that is no number were to be converted");
     return std::make_shared<ConvertedBlob>(type, std::move(elements), *dtype);
+}
+
+BlobPtr unconverted_blob(const h5::Datatype& type, BlobPtr numbers) {
+    const auto dtype = converted_dtype(type);
+    if (!dtype) throw_error(ErrorCode::kInternal, "elements of a type that is no number were to be converted back");
+    return std::make_shared<UnconvertedBlob>(type, std::move(numbers), *dtype);
 }
 
 }  // namespace ckpt::hdf5

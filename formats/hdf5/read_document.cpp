@@ -6,6 +6,8 @@
 #include <unordered_map>
 
 #include "formats/hdf5/elements.hpp"
+#include "formats/hdf5/original_layout.hpp"
+#include "formats/hdf5/original_type.hpp"
 #include "formats/hdf5/own_attributes.hpp"
 #include "formats/hdf5/schema.hpp"
 #include "formats/hdf5/text.hpp"
@@ -34,11 +36,16 @@ public:
 class DocumentReader {
 public:
     DocumentReader(const std::shared_ptr<const h5::H5File>& file, const std::string& file_name, const Context& context)
-        : file_(file), file_name_(file_name), context_(context), elements_(*file, document_.pool(), context) {}
+        : file_(file),
+          file_name_(file_name),
+          context_(context),
+          elements_(*file, document_.pool(), context),
+          types_(document_.pool()),
+          layouts_(document_.pool()) {}
 
     Document run() {
         document_.format = "hdf5";
-        places_.push_back({0, ""});
+        places_.push_back({0, nullptr});
         in_place(0, [&] { read_root(); });
         while (!tasks_.empty()) {
             const Task task = std::move(tasks_.back());
@@ -62,14 +69,18 @@ private:
     /// Where an object was met first; paths are put together when somebody needs one.
     struct Place {
         std::size_t parent;
-        std::string name;
+        const StringNode* name;  ///< the key; nullptr for the root
     };
     struct Met {
         Value value;
         std::size_t place = 0;
-        TensorNode* distinct = nullptr;              ///< each link is a tensor object of its own, like this one
-        std::optional<SharedStorages::Claim> claim;  ///< of `distinct`, where it is a view
+    };
+    /// Each link to the dataset is a tensor object of its own, like this one.
+    struct Distinct {
+        TensorNode* first = nullptr;
+        std::optional<SharedStorages::Claim> claim;  ///< where it is a view
         BlobPtr elements;
+        std::size_t place = 0;
     };
     /// An object that is there, but not filled.
     struct Task {
@@ -85,17 +96,17 @@ private:
         Value held;
     };
     struct Member {
-        std::string name;
+        StringNode* name;
         Value value;
     };
 
     std::string path_of(std::size_t place) const {
-        std::vector<const std::string*> names;
-        for (; place != 0; place = places_[place].parent) names.push_back(&places_[place].name);
+        std::vector<const StringNode*> names;
+        for (; place != 0; place = places_[place].parent) names.push_back(places_[place].name);
         std::string path;
         for (auto it = names.rbegin(); it != names.rend(); ++it) {
             if (!path.empty()) path += '/';
-            path += escape_key(name_to_text(**it));
+            path += escape_key((*it)->text);
         }
         return path;
     }
@@ -123,8 +134,7 @@ private:
 
     std::shared_ptr<const OwnAttributes> attributes_of(const h5::Object& object, std::size_t place) {
         h5::AttributeList list = object.attributes();
-        for (const Error& error : list.errors)
-            context_.warn(fmt::format("'{}': {}", shown_path(place), error.message()));
+        for (const Error& error : list.errors) note_damage(place, error);
         return std::make_shared<const OwnAttributes>(*file_, std::move(list));
     }
 
@@ -133,7 +143,7 @@ private:
                 [this, members](const ValueReference& reference) {
                     if (reference.where == ValueReference::Where::kAsideValue) return aside(reference.number);
                     for (std::size_t i = 0; members != nullptr && i < members->size(); ++i) {
-                        if ((*members)[i].name == reference.link) return (*members)[i].value;
+                        if ((*members)[i].name->text == name_to_text(reference.link)) return (*members)[i].value;
                     }
                     throw_damaged("there is no member '{}', which its recipe names", reference.link);
                 },
@@ -179,7 +189,7 @@ private:
     void read_aside(const h5::Object& root) {
         for (const h5::Link& link : root.links().links) {
             if (link.name != aside_name_ || link.kind != h5::Link::Kind::kHard) continue;
-            places_.push_back({0, aside_name_});
+            places_.push_back({0, key_node(aside_name_)});
             aside_place_ = places_.size() - 1;
             const auto group = file_->object(link.address);
             if (group->kind() != h5::ObjectKind::kGroup) throw_damaged("'{}' is no group", aside_name_);
@@ -224,11 +234,12 @@ private:
     /// The value of the object at an address; made when it is met first.
     Value value_at(std::uint64_t address, std::size_t parent, const std::string& name) {
         if (const auto found = met_.find(address); found != met_.end()) {
-            return found->second.distinct != nullptr ? twin(found->second) : found->second.value;
+            const auto distinct = distinct_.find(address);
+            return distinct != distinct_.end() ? twin(distinct->second) : found->second.value;
         }
         if (places_.size() > context_.limits.max_nodes)
             throw_error(ErrorCode::kRefused, "more than {} objects", context_.limits.max_nodes);
-        places_.push_back({parent, name});
+        places_.push_back({parent, key_node(name)});
         const std::size_t place = places_.size() - 1;
         Value value;
         keep_damage(place, [&] {
@@ -242,15 +253,16 @@ private:
                     value = dataset_value(object, attributes, place);
                     break;
                 case h5::ObjectKind::kNamedDatatype:
-                    object->named_datatype();
                     value = hdf5_object(pool(), kDatatypeType, {});
+                    types_.keep(value, *object->named_datatype(), {});
                     tasks_.push_back({place, object, attributes, value, false});
                     break;
             }
         });
         if (!document_.damage.empty() && damaged_place_ == place) {
             value = hdf5_object(pool(), kDamagedType, {});
-            met_[address] = {value, place, nullptr, std::nullopt, nullptr};
+            met_[address] = {value, place};
+            distinct_.erase(address);
         }
         return value;
     }
@@ -267,9 +279,20 @@ private:
         }
     }
 
+    /// A link or an attribute that cannot be read: its object is there all the same. What this version does not know is
+    /// no damage, and only said.
+    void note_damage(std::size_t place, const Error& error) {
+        const std::string message = fmt::format("'{}': {}", shown_path(place), error.message());
+        if (error.code() == ErrorCode::kDamaged) {
+            document_.damage.emplace_back(error.code(), message);
+        } else {
+            context_.warn(message);
+        }
+    }
+
     /// Another tensor object over the same storage.
-    Value twin(const Met& met) {
-        const TensorNode& first = *met.distinct;
+    Value twin(const Distinct& met) {
+        const TensorNode& first = *met.first;
         auto* node = pool().make<TensorNode>();
         node->type = first.type;
         node->dtype = first.dtype;
@@ -311,7 +334,7 @@ private:
         }
         node->type = attributes->text(kType).value_or("");
         const Value value = Value::of(node);
-        met_[object->address()] = {value, place, nullptr, std::nullopt, nullptr};
+        met_[object->address()] = {value, place};
         tasks_.push_back({place, object, attributes, value, true});
         return value;
     }
@@ -329,11 +352,13 @@ private:
             node.recipe = std::make_unique<Recipe>(texts().recipe(*recipe));
         for (const h5::Attribute& attribute : attributes.foreign()) {
             try {
-                node.set_attribute(fmt::format("{}{}", kForeignPrefix, name_to_text(attribute.name)),
-                                   elements_.value(*attribute.type, attribute.space, memory_blob(attribute.bytes)));
+                Value value = elements_.value(*attribute.type, attribute.space, memory_blob(attribute.bytes));
+                types_.keep(value, *attribute.type, attribute.space);
+                node.set_attribute(foreign_name(attribute.name), value);
             } catch (const Error& error) {
-                context_.warn(
-                    fmt::format("'{}': attribute '{}': {}", shown_path(task.place), attribute.name, error.message()));
+                if (error.code() == ErrorCode::kCancelled) throw;
+                note_damage(task.place,
+                            Error(error.code(), fmt::format("attribute '{}': {}", attribute.name, error.message())));
             }
         }
         if (const auto text = attributes.text(kAttributes)) {
@@ -341,15 +366,25 @@ private:
         }
     }
 
+    /// The node attribute that holds the user's attribute of a name.
+    static std::string foreign_name(std::string_view name) {
+        std::string full = fmt::format("{}{}", kForeignPrefix, name_to_text(name));
+        if (is_mark(full)) full.insert(kForeignPrefix.size(), "\\");
+        return full;
+    }
+
     void fill_group(const Task& task, Node& node) {
-        const h5::LinkList list = task.object->links();
-        for (const Error& error : list.errors)
-            context_.warn(fmt::format("'{}': {}", shown_path(task.place), error.message()));
+        h5::LinkList list = task.object->links();
+        for (const Error& error : list.errors) note_damage(task.place, error);
         std::vector<Member> members;
-        for (const h5::Link& link : list.links) {
+        members.reserve(list.links.size());
+        for (h5::Link& link : list.links) {
             if (task.place == 0 && !aside_name_.empty() && link.name == aside_name_) continue;
-            members.push_back({link.name, linked_value(link, task.place, task.object->address())});
+            const Value value = linked_value(link, task.place, task.object->address());
+            if (link.kind == h5::Link::Kind::kSoft && value.type() != kSoftLinkType) keep_soft_link(node, link);
+            members.push_back({key_node(link.name), value});
         }
+        list.links = {};  // a large group's are worth giving back
         switch (node.kind) {
             case Kind::kDict:
                 static_cast<DictNode&>(node).entries = entries(*task.attributes, members, 0);
@@ -362,17 +397,26 @@ private:
                 break;
             default:
                 for (std::size_t i = 0; i < members.size(); ++i) {
-                    if (members[i].name != std::to_string(i))
-                        throw_damaged("item {} of a sequence is named '{}'", i, members[i].name);
+                    if (members[i].name->text != std::to_string(i))
+                        throw_damaged("item {} of a sequence is named '{}'", i, members[i].name->text);
                     static_cast<SequenceNode&>(node).items.push_back(members[i].value);
                 }
         }
+    }
+
+    /// A soft link reads as what it leads to; that it was one is kept beside its group.
+    void keep_soft_link(Node& group, const h5::Link& link) {
+        const Value* mark = group.attribute(kSoftLinksMark);
+        const Value links = mark != nullptr ? *mark : pool().dict();
+        links.dict().entries.emplace_back(key_of(link.name), pool().string(name_to_text(link.target)));
+        if (mark == nullptr) group.set_attribute(kSoftLinksMark, links);
     }
 
     /// Members from the `first` on as entries of a dict.
     std::vector<std::pair<Value, Value>> entries(const OwnAttributes& attributes, const std::vector<Member>& members,
                                                  std::size_t first) {
         std::vector<std::pair<Value, Value>> result;
+        result.reserve(members.size() - first);
         std::vector<Value> keys;
         if (const auto text = attributes.text(kKeys)) {
             keys = texts().list(*text);
@@ -380,23 +424,27 @@ private:
                 throw_damaged("{} keys are named for {} members", keys.size(), members.size() - first);
         }
         for (std::size_t i = first; i < members.size(); ++i) {
-            const Value key = keys.empty() ? key_of(members[i].name) : keys[i - first];
+            const Value key = keys.empty() ? Value::of(members[i].name) : keys[i - first];
             result.emplace_back(key, members[i].value);
         }
         return result;
     }
 
     /// Keys of one text are one node, as names are in the memory of the program that wrote them.
-    Value key_of(const std::string& name) {
-        const auto [found, is_new] = key_texts_.try_emplace(name);
-        if (is_new) found->second = pool().string(name_to_text(name));
-        return found->second;
+    Value key_of(const std::string& name) { return Value::of(key_node(name)); }
+    StringNode* key_node(const std::string& name) {
+        std::string text = name_to_text(name);
+        if (const auto found = keys_.find(text); found != keys_.end()) return found->second;
+        auto* node = pool().make<StringNode>();
+        node->text = std::move(text);
+        keys_.emplace(node->text, node);
+        return node;
     }
 
     void fill_object(const OwnAttributes& attributes, std::vector<Member>& members, ObjectNode& node) {
         const auto take = [&members](std::string_view name) {
             const auto found =
-                std::find_if(members.begin(), members.end(), [name](const Member& m) { return m.name == name; });
+                std::find_if(members.begin(), members.end(), [name](const Member& m) { return m.name->text == name; });
             std::optional<Value> value;
             if (found == members.end()) return value;
             value = found->value;
@@ -428,6 +476,8 @@ private:
         const h5::Dataset dataset = object->dataset();
         Met& met = met_[object->address()];
         met.place = place;
+        Distinct distinct;
+        distinct.place = place;
         std::optional<Kind> kind;
         if (const auto name = attributes->text(kKind)) {
             kind = kind_from_name(*name);
@@ -435,13 +485,17 @@ private:
         }
         const bool is_array = !dataset.space.dims.empty() && (attributes->has(kDType) || dtype_of(*dataset.type));
         if (kind == Kind::kTensor || (!kind && is_array)) {
-            met.value = tensor_value(dataset, *attributes, met);
+            met.value = tensor_value(dataset, *attributes, distinct);
+            if (distinct.first != nullptr) distinct_.emplace(object->address(), std::move(distinct));
         } else if (kind) {
             met.value = named_value(*kind, dataset, place);
         } else if (dataset.space.kind != h5::Dataspace::Kind::kNull) {
             met.value = elements_.value(*dataset.type, dataset.space, data_of(dataset, place));
         }
         Value& value = met.value;
+        const bool is_own_type = (kind && *kind != Kind::kTensor) || attributes->has(kDType);
+        if (!is_own_type) types_.keep(value, *dataset.type, dataset.space);
+        layouts_.keep(value, dataset);
         const bool is_decorated = !attributes->foreign().empty() || attributes->has(kAttributes);
         if (value.node() == nullptr && is_decorated) value = with_node(value);
         if (const auto type = attributes->text(kType); type && !type->empty()) {
@@ -512,7 +566,7 @@ private:
         return Value::of(node);
     }
 
-    Value tensor_value(const h5::Dataset& dataset, const OwnAttributes& attributes, Met& met) {
+    Value tensor_value(const h5::Dataset& dataset, const OwnAttributes& attributes, Distinct& met) {
         auto* node = pool().make<TensorNode>();
         node->dtype = tensor_dtype(dataset, attributes);
         node->shape.assign(dataset.space.dims.begin(), dataset.space.dims.end());
@@ -538,7 +592,7 @@ private:
             node->check_bounds(path_of(met.place));
         }
         if (attributes.flag(kDistinct)) {
-            met.distinct = node;
+            met.first = node;
             met.elements = std::move(elements);
         }
         return Value::of(node);
@@ -622,12 +676,15 @@ private:
     const Context& context_;
     Document document_;
     ElementReader elements_;
+    TypeKeeper types_;
+    LayoutKeeper layouts_;
     SharedStorages storages_;
     std::deque<Place> places_;
     std::unordered_map<std::uint64_t, Met> met_;
+    std::unordered_map<std::uint64_t, Distinct> distinct_;
     std::vector<Task> tasks_;
     std::vector<Shell> shells_;
-    std::unordered_map<std::string, Value> key_texts_;
+    std::unordered_map<std::string_view, StringNode*> keys_;
     std::unordered_map<std::string, std::uint64_t> aside_;
     std::string aside_name_;
     std::size_t aside_place_ = 0;

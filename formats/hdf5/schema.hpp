@@ -53,6 +53,15 @@ inline constexpr std::string_view kEntriesLink = "__entries__";
 
 // Node attributes that say how HDF5 held a value where the value does not; they are written as what they say.
 inline constexpr std::string_view kPackedMark = "hdf5:__packed__";  ///< a sequence that is one dataset
+inline constexpr std::string_view kTypeMark = "hdf5:__type__";      ///< bytes: the datatype message
+inline constexpr std::string_view kShapeMark = "hdf5:__shape__";    ///< list: the dataspace, where items do not say it
+inline constexpr std::string_view kSoftLinksMark = "hdf5:__soft_links__";  ///< dict: link names to the paths they held
+inline constexpr std::string_view kLayoutMark = "hdf5:__layout__";         ///< text: chunks, filters, fill value
+/// Whether a node attribute is one of these; the user's attribute of such a name has a backslash before it.
+constexpr bool is_mark(std::string_view name) {
+    return name == kPackedMark || name == kTypeMark || name == kShapeMark || name == kSoftLinksMark ||
+           name == kLayoutMark;
+}
 
 // Classes of what HDF5 has and the model has not. No language knows them: other layouts hold them as tagged dicts.
 inline constexpr std::string_view kReferenceType = "HDF5Reference";        ///< {"path": text}

@@ -11,6 +11,7 @@ namespace ckpt::hdf5 {
 using h5::is_plain_text;
 using h5::is_strict_utf8;
 using h5::name_to_text;
+using h5::text_to_name;
 
 struct LinkName {
     std::string name;

@@ -28,6 +28,9 @@ using h5::swapped_width;
 std::optional<DType> converted_dtype(const h5::Datatype& type);
 /// Numbers of an unusual type as elements of `converted_dtype`, computed when they are read.
 BlobPtr converted_blob(const h5::Datatype& type, BlobPtr elements);
+/// Elements of an unusual type from numbers of its `converted_dtype`, computed when they are read. Numbers that the
+/// type has are those it had; others lose bits.
+BlobPtr unconverted_blob(const h5::Datatype& type, BlobPtr numbers);
 /// Whether all values of the type are exact in its `converted_dtype`.
 bool converts_exactly(const h5::Datatype& type);
 

@@ -3,9 +3,13 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <unordered_map>
 #include <unordered_set>
 
+#include "formats/hdf5/numbers.hpp"
+#include "formats/hdf5/original_layout.hpp"
+#include "formats/hdf5/original_type.hpp"
 #include "formats/hdf5/schema.hpp"
 #include "formats/hdf5/survey.hpp"
 #include "formats/hdf5/text.hpp"
@@ -15,11 +19,13 @@
 #include "libckpt/elements.hpp"
 #include "libckpt/error.hpp"
 #include "libckpt/meaning.hpp"
+#include "libckpt/walk.hpp"
 
 namespace ckpt::hdf5 {
 namespace {
 
 constexpr std::size_t kMaxRank = 32;
+constexpr std::uint64_t kMaxRestoredAttributeBytes = std::uint64_t{1} << 30;
 
 h5::WriteData integer_data(std::uint64_t value, bool is_signed = true) {
     h5::WriteData data{h5::integer_type(8, is_signed), h5::scalar_space(), "", {}};
@@ -38,119 +44,22 @@ h5::WriteData bytes_data(std::string_view bytes) {
     return {h5::integer_type(1, false), h5::simple_space({bytes.size()}), std::string(bytes), {}};
 }
 
-template <typename T>
-void put_bits(std::string& out, T value) {
-    char raw[sizeof value];
-    std::memcpy(raw, &value, sizeof value);
-    out.append(raw, sizeof value);
-}
-
-/// The double as another width, where nothing is lost by that, NaN payloads included.
-std::optional<std::string> narrowed(DType dtype, double value) {
-    std::string bytes;
-    double back = 0;
-    if (dtype == DType::kFloat64) {
-        put_bits(bytes, value);
-        return bytes;
-    }
-    if (dtype == DType::kFloat32) {
-        const auto narrow = static_cast<float>(value);
-        put_bits(bytes, narrow);
-        back = narrow;
-    } else if (dtype == DType::kFloat16) {
-        const std::uint16_t narrow = double_to_float16(value);
-        put_bits(bytes, narrow);
-        back = float16_to_double(narrow);
-    } else {
-        return std::nullopt;
-    }
-    return std::memcmp(&back, &value, sizeof value) == 0 ? std::optional(bytes) : std::nullopt;
-}
-
-/// A number in the width that its NumPy type names.
-std::optional<h5::WriteData> numpy_number(const Value& value, DType dtype) {
-    const DTypeInfo& info = dtype_info(dtype);
-    h5::WriteData data{stored_type(dtype).type, h5::scalar_space(), "", {}};
-    if (info.cls == DTypeClass::kBool && value.is(Kind::kBool)) {
-        data.bytes.push_back(value.as_bool() ? '\1' : '\0');
-        return data;
-    }
-    if (info.cls == DTypeClass::kFloat && value.is(Kind::kFloat)) {
-        const auto bytes = narrowed(dtype, value.as_double());
-        if (!bytes) return std::nullopt;
-        data.bytes = *bytes;
-        return data;
-    }
-    if (info.cls == DTypeClass::kComplex && value.is(Kind::kComplex)) {
-        const DType part = dtype == DType::kComplex64 ? DType::kFloat32 : DType::kFloat64;
-        const auto real = narrowed(part, value.as_complex().real());
-        const auto imaginary = narrowed(part, value.as_complex().imag());
-        if (!real || !imaginary) return std::nullopt;
-        data.bytes = *real + *imaginary;
-        return data;
-    }
-    const unsigned bits = info.bits;
-    if (info.cls == DTypeClass::kSigned && value.is(Kind::kInt)) {
-        const auto number = value.as_int64();
-        if (!number ||
-            (bits < 64 && (*number < -(std::int64_t{1} << (bits - 1)) || *number >= std::int64_t{1} << (bits - 1))))
-            return std::nullopt;
-        h5::put(data.bytes, bits / 8, static_cast<std::uint64_t>(*number));
-        return data;
-    }
-    if (info.cls == DTypeClass::kUnsigned && value.is(Kind::kInt)) {
-        const auto number = value.as_uint64();
-        if (!number || (bits < 64 && *number >> bits != 0)) return std::nullopt;
-        h5::put(data.bytes, bits / 8, *number);
-        return data;
-    }
-    return std::nullopt;
-}
-
-/// A list of plain numbers of one kind, or of plain texts, as one array.
-std::optional<h5::WriteData> packed(const std::vector<Value>& items) {
-    if (items.empty()) return std::nullopt;
-    const Kind kind = items.front().kind();
-    const auto all = [&items](auto is_fine) { return std::all_of(items.begin(), items.end(), is_fine); };
-    if (kind == Kind::kString) {
-        const bool is_plain = all([](const Value& v) {
-            return v.is(Kind::kString) && v.type().empty() && !v.node()->attributes && is_plain_text(v.as_string());
-        });
-        if (!is_plain) return std::nullopt;
-        std::vector<std::string> texts;
-        for (const Value& item : items) texts.emplace_back(item.as_string());
-        return h5::texts_data(std::move(texts));
-    }
-    if (!all([kind](const Value& v) { return v.is(kind) && v.node() == nullptr; })) return std::nullopt;
-    h5::WriteData data;
-    data.space = h5::simple_space({items.size()});
-    if (kind == Kind::kBool) {
-        data.type = h5::bool_type();
-        for (const Value& item : items) data.bytes.push_back(item.as_bool() ? '\1' : '\0');
-    } else if (kind == Kind::kInt && all([](const Value& v) { return v.as_int64().has_value(); })) {
-        data.type = h5::integer_type(8, true);
-        for (const Value& item : items) put_bits(data.bytes, *item.as_int64());
-    } else if (kind == Kind::kFloat) {
-        data.type = h5::ieee_type(8);
-        for (const Value& item : items) put_bits(data.bytes, item.as_double());
-    } else {
-        return std::nullopt;
-    }
-    return data;
-}
-
 class DocumentWriter {
 public:
-    DocumentWriter(const Document& document, h5::Codec codec)
+    DocumentWriter(const Document& document, h5::Codec codec, Layouts layouts)
         : document_(document),
           codec_(codec),
+          layouts_(layouts),
           survey_(document),
           texts_([this](const Node& node) { return survey_.is_shared(node); },
-                 [this](Value value) { return set_aside(value); }) {}
+                 [this](Value value) { return set_aside(value); }),
+          types_([this](const std::string& path) { return reference_target(path); },
+                 [this](const Node& node) { return survey_.is_shared(node); }) {}
 
     WritePlan run() {
         const Value& root = document_.root;
-        const bool is_group = is_written_as_group(root);
+        const bool is_group =
+            is_written_as_group(root) && (root.node() == nullptr || root.node()->attribute(kTypeMark) == nullptr);
         std::string aside_name = "ckpt:aside";
         if (is_group) {
             root_ = object_for(root);
@@ -174,6 +83,8 @@ public:
                 finish_groups();
             }
         }
+        set_targets();
+        for (SoftLink& link : soft_links_) writer_.soften(root_, link.group, link.name, std::move(link.target));
         return writer_.plan(root_);
     }
 
@@ -185,6 +96,16 @@ private:
         ObjectId id;
         std::vector<std::pair<std::string, Value>> members;
         std::size_t next = 0;
+    };
+    /// A hard link that was a soft one in the file that was read.
+    struct SoftLink {
+        ObjectId group;
+        std::string name;
+        std::string target;
+    };
+    struct Target {
+        std::uint32_t number;
+        const Node* node;
     };
 
     void attribute(ObjectId object, std::string_view name, h5::WriteData data) {
@@ -213,19 +134,76 @@ private:
                 writer_.soft_link(parent, std::move(name), *target);
                 continue;
             }
+            if (const auto target = external_link_target(value)) {
+                writer_.external_link(parent, std::move(name), target->first, target->second);
+                continue;
+            }
             const ObjectId object = object_for(value);  // may open another group
             writer_.link(parent, std::move(name), object);
         }
     }
 
+    /// A text of a link's state, as HDF5 can hold it.
+    static std::optional<std::string> link_text(const Value& link, std::string_view name) {
+        constexpr std::size_t kMaxBytes = 32767;
+        const Value& state = link.node()->recipe->state;
+        const Value* text = state.is(Kind::kDict) ? state.dict().find(name) : nullptr;
+        if (text == nullptr || !text->is(Kind::kString)) return std::nullopt;
+        std::string bytes = text_to_name(text->as_string());
+        const bool is_fine = !bytes.empty() && bytes.size() <= kMaxBytes && bytes.find('\0') == std::string::npos;
+        return is_fine ? std::optional(std::move(bytes)) : std::nullopt;
+    }
+    static bool is_link(const Value& value, std::string_view type) {
+        return value.is(Kind::kObject) && value.type() == type && value.node()->recipe && !value.node()->attributes;
+    }
     /// A soft link that led nowhere in the file it was read from.
     static std::optional<std::string> soft_link_target(const Value& value) {
-        if (!value.is(Kind::kObject) || value.type() != kSoftLinkType || !value.node()->recipe) return std::nullopt;
-        const Value& state = value.node()->recipe->state;
-        const Value* target = state.is(Kind::kDict) ? state.dict().find("target") : nullptr;
-        const bool is_plain = target != nullptr && target->is(Kind::kString) && !target->as_string().empty() &&
-                              target->as_string().size() < 32768 && is_plain_text(target->as_string());
-        return is_plain ? std::optional(std::string(target->as_string())) : std::nullopt;
+        return is_link(value, kSoftLinkType) ? link_text(value, "target") : std::nullopt;
+    }
+    /// The file and the path in it.
+    static std::optional<std::pair<std::string, std::string>> external_link_target(const Value& value) {
+        if (!is_link(value, kExternalLinkType)) return std::nullopt;
+        auto file = link_text(value, "file");
+        auto path = link_text(value, "path");
+        if (!file || !path) return std::nullopt;
+        return std::pair(std::move(*file), std::move(*path));
+    }
+
+    /// A number for the object that a reference's path leads to; which object that is, is known when all are made.
+    std::optional<std::uint32_t> reference_target(const std::string& path) {
+        if (const auto found = targets_.find(path); found != targets_.end()) return found->second.number;
+        Value holder;
+        const Value* value = path.empty() ? &document_.root : find_path(document_.root, path, holder);
+        const Node* node = value == nullptr ? nullptr : value->node();
+        if (node == nullptr) return std::nullopt;
+        const bool is_view = value->is(Kind::kTensor) && value->tensor().storage;
+        const Target target{writer_.add_target(), is_view ? survey_.view(value->tensor()).first : node};
+        targets_.emplace(path, target);
+        return target.number;
+    }
+    void set_targets() {
+        for (const auto& [path, target] : targets_) {
+            const auto found = objects_.find(target.node);
+            if (found != objects_.end()) writer_.set_target(target.number, found->second);
+        }
+    }
+
+    /// Which members of a group were soft links.
+    void remember_soft_links(const Group& group, const DictNode& node) {
+        const Value* mark = node.attribute(kSoftLinksMark);
+        if (mark == nullptr || !mark->is(Kind::kDict)) return;
+        std::unordered_map<std::string_view, std::string_view> targets;
+        for (const auto& [name, target] : mark->dict().entries) {
+            if (name.is(Kind::kString) && target.is(Kind::kString))
+                targets.emplace(name.as_string(), target.as_string());
+        }
+        for (std::size_t i = 0; i < node.entries.size() && i < group.members.size(); ++i) {
+            const auto& [key, value] = node.entries[i];
+            if (!key.is(Kind::kString) || value.node() == nullptr) continue;
+            const auto found = targets.find(key.as_string());
+            if (found == targets.end() || found->second.empty()) continue;
+            soft_links_.push_back({group.id, group.members[i].first, text_to_name(found->second)});
+        }
     }
 
     static bool is_written_as_group(const Value& value) {
@@ -261,6 +239,12 @@ private:
 
     ObjectId new_object(const Value& value) {
         const Node& node = *value.node();
+        if (const auto object = restored_object(value)) {
+            if (!node.type.empty() && !value.is(Kind::kObject)) type_attribute(*object, node.type);
+            if (layouts_ == Layouts::kKept) keep_layout(*object, value);
+            node_attributes(*object, node);
+            return *object;
+        }
         ObjectId object = 0;
         switch (value.kind()) {
             case Kind::kNull:
@@ -295,8 +279,37 @@ private:
         if (!node.type.empty()) type_attribute(object, node.type);
         if (!value.is(Kind::kObject) && has_meaning_recipe(node))
             attribute(object, kRecipe, texts_.recipe(*node.recipe, false));
+        if (layouts_ == Layouts::kKept && !is_written_as_group(value)) keep_layout(object, value);
         node_attributes(object, node);
         return object;
+    }
+
+    /// Chunks, filters and fill value as the file had them; where they do not fit the value (any more), as always.
+    void keep_layout(ObjectId object, const Value& value) {
+        if (auto layout = kept_layout(value)) writer_.set_layout(object, std::move(*layout));
+    }
+
+    /// A dataset of the type that the value had in the file it was read from, or a datatype of its own; tensors are
+    /// left to `tensor`.
+    std::optional<ObjectId> restored_object(const Value& value) {
+        if (value.is(Kind::kTensor) || value.node()->attribute(kTypeMark) == nullptr) return std::nullopt;
+        if (value.is(Kind::kObject) && value.type() == kDatatypeType) {
+            auto type = TypeRestorer::type_of(value);
+            return type ? std::optional(writer_.add_datatype(std::move(*type))) : std::nullopt;
+        }
+        if (!is_restored_wholly(value)) return std::nullopt;
+        auto restored = types_.restore(value);
+        if (!restored) return std::nullopt;
+        if (!restored->blob) return writer_.add_dataset(std::move(restored->data));
+        return writer_.add_dataset(std::move(restored->data.type), std::move(restored->data.space),
+                                   std::move(restored->blob), codec_);
+    }
+    /// Whether elements are all that there is to a value.
+    static bool is_restored_wholly(const Value& value) {
+        if (value.is(Kind::kObject)) return value.type() == kReferenceType;
+        const bool is_number =
+            value.is(Kind::kBool) || value.is(Kind::kInt) || value.is(Kind::kFloat) || value.is(Kind::kComplex);
+        return !has_meaning_recipe(*value.node()) && (value.node()->type.empty() || is_number);
     }
 
     void type_attribute(ObjectId object, const std::string& type) {
@@ -399,6 +412,7 @@ private:
         Group group{writer_.add_group(), {}};
         const ObjectId object = group.id;
         add_entries(group, node.entries, {});
+        remember_soft_links(group, node);
         groups_.push_back(std::move(group));
         return object;
     }
@@ -453,9 +467,14 @@ private:
     ObjectId tensor(const TensorNode& node) {
         if (!node.parts.empty()) return composite(node);
         const StoredType stored = stored_type(node.dtype);
-        const bool has_odd_shape = !node.storage || node.shape.size() > kMaxRank || dtype_width(node.dtype) == 0;
+        bool has_odd_shape = !node.storage || node.shape.size() > kMaxRank || dtype_width(node.dtype) == 0;
+        auto restored = restored_tensor(node);
         ObjectId object = 0;
-        if (!node.storage) {
+        if (restored) {
+            has_odd_shape = false;
+            object = writer_.add_dataset(std::move(restored->data.type), std::move(restored->data.space),
+                                         std::move(restored->blob), codec_);
+        } else if (!node.storage) {
             object = writer_.add_dataset({stored.type, h5::null_space(), "", {}});
         } else {
             BlobPtr elements = logical_blob(node);
@@ -464,7 +483,7 @@ private:
             object = writer_.add_dataset(stored.type, h5::simple_space(std::move(dims)), std::move(elements), codec_);
         }
         if (!node.storage || node.shape.empty() || has_odd_shape) attribute(object, kKind, kind_name(Kind::kTensor));
-        if (!stored.says_the_dtype) attribute(object, kDType, dtype_name(node.dtype));
+        if (!stored.says_the_dtype && !restored) attribute(object, kDType, dtype_name(node.dtype));
         if (has_odd_shape) attribute(object, kShape, integers_data(node.shape));
         tensor_attributes(object, node);
         if (node.storage) {
@@ -474,6 +493,13 @@ private:
             if (node.offset != 0) attribute(object, kOffset, integer_data(static_cast<std::uint64_t>(node.offset)));
         }
         return object;
+    }
+
+    /// A tensor in the type that it had, where it is all there is of its storage: views share what they look into.
+    std::optional<RestoredElements> restored_tensor(const TensorNode& node) const {
+        if (!node.storage || node.attribute(kTypeMark) == nullptr || !survey_.view(node).is_whole) return std::nullopt;
+        auto restored = types_.restore(Value::of(const_cast<TensorNode*>(&node)));
+        return restored && restored->blob ? std::move(restored) : std::nullopt;
     }
 
     /// Sparse and nested tensors: a group of their parts.
@@ -538,12 +564,11 @@ private:
         if (!node.attributes) return;
         std::vector<std::pair<std::string, Value>> others;
         for (const auto& [name, value] : *node.attributes) {
-            if (name == kPackedMark) continue;
-            const bool is_native = name.starts_with(kForeignPrefix) && name.size() > kForeignPrefix.size() &&
-                                   !std::string_view(name).substr(kForeignPrefix.size()).starts_with(kPrefix);
-            auto data = is_native ? attribute_data(value) : std::nullopt;
+            if (is_mark(name)) continue;
+            const std::string own_name = native_name(name);
+            auto data = own_name.empty() ? std::nullopt : attribute_data(value);
             if (data) {
-                attribute(object, std::string_view(name).substr(kForeignPrefix.size()), std::move(*data));
+                attribute(object, own_name, std::move(*data));
             } else {
                 others.emplace_back(name, value);
             }
@@ -551,9 +576,24 @@ private:
         if (!others.empty()) attribute(object, kAttributes, texts_.object(others));
     }
 
+    /// The name that a node attribute has in HDF5; empty for those of other layouts.
+    static std::string native_name(std::string_view name) {
+        if (!name.starts_with(kForeignPrefix)) return "";
+        name.remove_prefix(kForeignPrefix.size());
+        if (name.starts_with(kPrefix)) return "";
+        if (name.starts_with('\\') && is_mark(std::string(kForeignPrefix) + std::string(name.substr(1))))
+            name.remove_prefix(1);
+        std::string bytes = text_to_name(name);
+        return bytes.find('\0') == std::string::npos ? bytes : "";
+    }
+
     /// A value as HDF5's own attribute; nullopt for what has to be kept as text.
-    static std::optional<h5::WriteData> attribute_data(const Value& value) {
+    std::optional<h5::WriteData> attribute_data(const Value& value) const {
         constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 20;
+        if (auto restored = types_.restore(value)) {
+            if (restored->blob) restored->data.bytes = read_all(*restored->blob, kMaxRestoredAttributeBytes);
+            return std::move(restored->data);
+        }
         switch (value.kind()) {
             case Kind::kNull:
                 return h5::WriteData{h5::ieee_type(4), h5::null_space(), "", {}};
@@ -598,21 +638,25 @@ private:
 
     const Document& document_;
     h5::Codec codec_;
+    Layouts layouts_;
     Survey survey_;
     ValueTextWriter texts_;
+    TypeRestorer types_;
     h5::Writer writer_;
     Pool scratch_;
     std::unordered_map<const Node*, ObjectId> objects_;
     std::vector<Group> groups_;
     std::vector<Value> aside_;
+    std::vector<SoftLink> soft_links_;
+    std::map<std::string, Target> targets_;
     ObjectId root_ = 0;
     std::unordered_set<std::string> root_names_;
 };
 
 }  // namespace
 
-WritePlan plan_document(const Document& document, h5::Codec codec) {
-    return DocumentWriter(document, codec).run();
+WritePlan plan_document(const Document& document, h5::Codec codec, Layouts layouts) {
+    return DocumentWriter(document, codec, layouts).run();
 }
 
 }  // namespace ckpt::hdf5

@@ -1,13 +1,18 @@
 // A document as HDF5, in the schema of README.md.
 #pragma once
 
+#include <cstdint>
+
 #include "formats/shared/h5/write.hpp"
 #include "libckpt/document.hpp"
 #include "libckpt/write_plan.hpp"
 
 namespace ckpt::hdf5 {
 
+/// Whether datasets are stored as the file that was read had them, where the document says how.
+enum class Layouts : std::uint8_t { kChosen, kKept };
+
 /// The plan of a file that holds the whole document. With a codec, tensors are stored in encoded chunks.
-WritePlan plan_document(const Document& document, h5::Codec codec);
+WritePlan plan_document(const Document& document, h5::Codec codec, Layouts layouts = Layouts::kChosen);
 
 }  // namespace ckpt::hdf5

@@ -54,7 +54,30 @@ Buffer undo_shuffle(Buffer stored, const Filter& filter) {
     return out;
 }
 
-/// Words are big-endian whatever the data are (hdf5.md, 12.1).
+Buffer check_fletcher32(Buffer stored) {
+    require(stored.size() >= 4, "fletcher32: a chunk of {} bytes has no checksum", stored.size());
+    const std::size_t size = stored.size() - 4;
+    std::uint32_t found = 0;
+    for (std::size_t i = 0; i < 4; ++i) found |= std::to_integer<std::uint32_t>(stored.data()[size + i]) << (8 * i);
+    stored.shrink(size);
+    const std::uint32_t computed = fletcher32(stored.span());
+    // Before 1.6.3 the bytes of each half were swapped on little-endian machines.
+    const std::uint32_t swapped = (computed & 0x00ff00ff) << 8 | (computed >> 8 & 0x00ff00ff);
+    require(found == computed || found == swapped, "fletcher32: a chunk's checksum is {:08x}, its bytes give {:08x}",
+            found, computed);
+    return stored;
+}
+
+Buffer decode(const Buffer& stored, const Filter& filter, const Known& known, std::size_t limit_bytes) {
+    std::uint64_t most = limit_bytes;
+    if (known.most_per_byte > 0) most = std::min(most, (std::uint64_t{stored.size()} + 1) * known.most_per_byte);
+    Buffer out(static_cast<std::size_t>(most));
+    out.shrink(known.decode(stored.span(), filter.parameters, out.span()));
+    return out;
+}
+
+}  // namespace
+
 std::uint32_t fletcher32(std::span<const std::byte> bytes) {
     constexpr std::size_t kWordsBeforeOverflow = 360;
     std::uint32_t sum1 = 0;
@@ -79,30 +102,6 @@ std::uint32_t fletcher32(std::span<const std::byte> bytes) {
     }
     return fold(sum2) << 16 | fold(sum1);
 }
-
-Buffer check_fletcher32(Buffer stored) {
-    require(stored.size() >= 4, "fletcher32: a chunk of {} bytes has no checksum", stored.size());
-    const std::size_t size = stored.size() - 4;
-    std::uint32_t found = 0;
-    for (std::size_t i = 0; i < 4; ++i) found |= std::to_integer<std::uint32_t>(stored.data()[size + i]) << (8 * i);
-    stored.shrink(size);
-    const std::uint32_t computed = fletcher32(stored.span());
-    // Before 1.6.3 the bytes of each half were swapped on little-endian machines.
-    const std::uint32_t swapped = (computed & 0x00ff00ff) << 8 | (computed >> 8 & 0x00ff00ff);
-    require(found == computed || found == swapped, "fletcher32: a chunk's checksum is {:08x}, its bytes give {:08x}",
-            found, computed);
-    return stored;
-}
-
-Buffer decode(const Buffer& stored, const Filter& filter, const Known& known, std::size_t limit_bytes) {
-    std::uint64_t most = limit_bytes;
-    if (known.most_per_byte > 0) most = std::min(most, (std::uint64_t{stored.size()} + 1) * known.most_per_byte);
-    Buffer out(static_cast<std::size_t>(most));
-    out.shrink(known.decode(stored.span(), filter.parameters, out.span()));
-    return out;
-}
-
-}  // namespace
 
 void unshuffle(std::span<const std::byte> stored, std::size_t element_bytes, std::span<std::byte> out) noexcept {
     const std::size_t count = stored.size() / element_bytes;

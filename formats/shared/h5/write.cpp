@@ -5,9 +5,12 @@
 #include <memory>
 #include <numeric>
 
+#include "formats/shared/h5/cursor.hpp"
 #include "formats/shared/h5/write_bytes.hpp"
 #include "formats/shared/h5/write_chunks.hpp"
 #include "formats/shared/h5/write_dense.hpp"
+#include "formats/shared/h5/write_heap.hpp"
+#include "formats/shared/h5/write_layout.hpp"
 #include "libckpt/error.hpp"
 
 namespace ckpt::h5 {
@@ -25,6 +28,7 @@ constexpr std::size_t kMaxAttributeNameBytes = 65534;  // a NUL follows
 constexpr std::size_t kMaxAttributes = 65535;
 constexpr std::size_t kMaxLinkNameBytes = 0xffffffff;
 constexpr std::size_t kMaxSoftTargetBytes = 65535;
+constexpr std::size_t kMaxExternalTargetBytes = 65532;
 constexpr std::size_t kMaxTextBytes = 0xffffffff;
 constexpr std::size_t kMaxRank = 32;
 
@@ -41,6 +45,7 @@ enum MessageType : unsigned {
     kAttributeInfoMessage = 0x15,
     kReferenceCountMessage = 0x16,
 };
+enum LinkType : unsigned { kSoftLink = 1, kExternalLink = 64 };
 enum TreeType : unsigned { kLinksByName = 5, kLinksByOrder = 6, kAttributesByName = 8, kAttributesByOrder = 9 };
 
 std::uint64_t aligned(std::uint64_t offset, std::uint64_t alignment) {
@@ -52,13 +57,14 @@ std::uint64_t element_count(const WriteSpace& space) {
     return std::accumulate(space.dims.begin(), space.dims.end(), std::uint64_t{1}, std::multiplies<>());
 }
 
-std::string space_message(const WriteSpace& space) {
+std::string space_message(const WriteSpace& space, const std::vector<std::uint64_t>& max_dims = {}) {
     std::string message;
     put(message, 1, 2);
     put(message, 1, space.dims.size());
-    put(message, 1, 0);
+    put(message, 1, max_dims.empty() ? 0 : 1);
     put(message, 1, static_cast<std::uint64_t>(space.kind));
     for (const std::uint64_t dim : space.dims) put(message, 8, dim);
+    for (const std::uint64_t dim : max_dims) put(message, 8, dim);
     return message;
 }
 
@@ -88,6 +94,13 @@ void check_soft_target(std::string_view name, std::string_view target) {
     if (target.empty()) throw_error(ErrorCode::kRefused, "the soft link '{}' leads to no path", shortened(name));
     if (target.find('\0') != std::string_view::npos)
         throw_error(ErrorCode::kRefused, "the target of the soft link '{}' holds NUL", shortened(name));
+}
+
+void check_external_target(std::string_view name, std::string_view file, std::string_view target) {
+    check_size("the target of the external link", name, file.size() + target.size(), kMaxExternalTargetBytes);
+    if (file.empty() || target.empty() || file.find('\0') != std::string_view::npos ||
+        target.find('\0') != std::string_view::npos)
+        throw_error(ErrorCode::kRefused, "the external link '{}' leads to no file and path", shortened(name));
 }
 
 void check_attribute_name(std::string_view name) {
@@ -139,69 +152,19 @@ std::vector<std::size_t> hash_order(const std::vector<std::string_view>& names, 
     return order;
 }
 
-/// Texts as objects of global heap collections. Addresses are final at once: collections stand before everything else.
-class TextHeap {
-public:
-    explicit TextHeap(std::uint64_t start) : area_(start) {}
-
-    /// 16 bytes per text, to stand in the data.
-    std::string add(const std::vector<std::string>& texts) {
-        std::string references;
-        for (const std::string& text : texts) {
-            if (text.empty()) {
-                references.append(16, '\0');
-                continue;
-            }
-            if (objects_ == kMaxObjects || (objects_ > 0 && body_.size() + text.size() > kCollectionBytes)) finish();
-            ++objects_;
-            put(body_, 2, objects_);
-            put(body_, 2, 0);
-            put(body_, 4, 0);
-            put(body_, 8, text.size());
-            body_ += text;
-            body_.append((8 - body_.size() % 8) % 8, '\0');
-            put(references, 4, text.size());
-            put(references, 8, area_.next_address());
-            put(references, 4, objects_);
-        }
-        return references;
-    }
-    std::string& finish() {
-        if (objects_ == 0) return area_.bytes();
-        const std::uint64_t total = std::max<std::uint64_t>(kMinCollectionBytes, 16 + body_.size() + 16);
-        std::string collection("GCOL\1\0\0\0", 8);
-        put(collection, 8, total);
-        collection += body_;
-        const std::uint64_t free_bytes = total - collection.size();
-        put(collection, 8, 0);  // object 0: the free space
-        put(collection, 8, free_bytes);
-        collection.resize(static_cast<std::size_t>(total), '\0');
-        area_.append(collection);
-        body_.clear();
-        objects_ = 0;
-        return area_.bytes();
-    }
-
-private:
-    static constexpr unsigned kMaxObjects = 65000;
-    static constexpr std::size_t kCollectionBytes = std::size_t{1} << 20;
-    static constexpr std::uint64_t kMinCollectionBytes = 4096;
-    MetadataArea area_;
-    std::string body_;  // of the collection under construction
-    unsigned objects_ = 0;
-};
-
 }  // namespace
 
 /// One use of a Writer: everything that is known about where things come to lie.
 class FileLayout {
 public:
-    explicit FileLayout(std::vector<Writer::Object> objects) : objects_(std::move(objects)) {}
+    FileLayout(std::vector<Writer::Object> objects, std::vector<std::optional<Writer::ObjectId>> targets)
+        : objects_(std::move(objects)), targets_(std::move(targets)) {}
 
     WritePlan run(Writer::ObjectId root) {
         check(root);
         ++objects_[root].hard_links;
-        std::string metadata = store_texts();
+        std::vector<AddressPlace> addresses;
+        std::string metadata = store_elements(addresses);
         places_.resize(objects_.size());
         const std::uint64_t headers_start = kSuperblockBytes + metadata.size();
         // Sizes do not depend on addresses: the first pass learns where everything is, the second one says it.
@@ -209,6 +172,8 @@ public:
         const std::uint64_t headers_end = headers_start + build_headers(headers_start).size();
         const std::uint64_t trees_end = place_trees(headers_end);
         place_data(aligned(trees_end, kDataAlignment));
+        for (const AddressPlace& place : addresses) put_address(metadata, place.at - kSuperblockBytes, place.target);
+        fill_references();
         metadata += build_headers(headers_start);
         return plan(std::move(metadata), headers_end, trees_end, places_[root].header);
     }
@@ -230,7 +195,9 @@ private:
         for (const Writer::Object& object : objects_) {
             for (const Writer::Link& link : object.links) {
                 check_link_name(link.name);
-                if (link.soft_target) {
+                if (!link.file.empty()) {
+                    check_external_target(link.name, link.file, *link.soft_target);
+                } else if (link.soft_target) {
                     check_soft_target(link.name, *link.soft_target);
                 } else if (names[link.target].empty()) {
                     names[link.target] = link.name;
@@ -247,16 +214,38 @@ private:
         }
     }
 
-    /// Texts move to the heap; from here on all data are bytes.
-    std::string store_texts() {
-        TextHeap heap(kSuperblockBytes);
+    /// Elements of variable length move to the heap; from here on all data are bytes.
+    std::string store_elements(std::vector<AddressPlace>& addresses) {
+        ElementHeap heap(kSuperblockBytes);
+        const auto store = [&heap](WriteData& data) {
+            if (!data.texts.empty()) data.bytes = heap.add(data.texts);
+            heap.add(data.bytes, data.items);
+        };
         for (Writer::Object& object : objects_) {
-            if (!object.data.texts.empty()) object.data.bytes = heap.add(object.data.texts);
-            for (Writer::Attribute& attribute : object.attributes) {
-                if (!attribute.data.texts.empty()) attribute.data.bytes = heap.add(attribute.data.texts);
-            }
+            store(object.data);
+            for (Writer::Attribute& attribute : object.attributes) store(attribute.data);
         }
-        return std::move(heap.finish());
+        std::string bytes = std::move(heap.finish());
+        addresses = heap.addresses();
+        return bytes;
+    }
+
+    /// A target that is nothing stays zeros, which is a null reference.
+    void put_address(std::string& bytes, std::uint64_t at, std::uint32_t target) const {
+        if (!targets_[target]) return;
+        std::string address;
+        put(address, kObjectReferenceBytes, places_[*targets_[target]].header);
+        bytes.replace(static_cast<std::size_t>(at), address.size(), address);
+    }
+    void fill_references() {
+        const auto fill = [this](WriteData& data) {
+            for (const ReferencePlace& place : data.references)
+                put_address(data.bytes, place.offset_bytes, place.target);
+        };
+        for (Writer::Object& object : objects_) {
+            fill(object.data);
+            for (Writer::Attribute& attribute : object.attributes) fill(attribute.data);
+        }
     }
 
     void place_data(std::uint64_t start) {
@@ -265,11 +254,18 @@ private:
         for (std::size_t i = 0; i < objects_.size(); ++i) {
             const Writer::Object& object = objects_[i];
             Place& place = places_[i];
-            if (object.is_group) continue;
+            if (object.is_group || object.is_datatype) continue;
             place.data_bytes = element_count(object.data.space) * object.data.type.element_bytes;
             const std::uint64_t present = object.blob ? object.blob->size_bytes() : object.data.bytes.size();
             if (present != place.data_bytes) {
                 throw_error(ErrorCode::kInternal, "a dataset of {} bytes was given {}", place.data_bytes, present);
+            }
+            if (object.layout && !object.layout->chunk.empty()) {
+                if (!place.chunks) {
+                    place.chunks = std::make_unique<ChunkPlan>(
+                        plan_given_chunks(*object.layout, object.data.space.dims, object.data.type.element_bytes));
+                }
+                continue;
             }
             place.is_compact = place.data_bytes <= (object.blob ? 0 : kMaxCompactDataBytes);
             if (place.is_compact) continue;
@@ -303,6 +299,8 @@ private:
             std::vector<Message> messages;
             if (object.is_group) {
                 add_group(area, object, messages);
+            } else if (object.is_datatype) {
+                messages.push_back({kDatatypeMessage, object.data.type.message});
             } else {
                 add_dataset(object, places_[i], messages);
             }
@@ -318,17 +316,22 @@ private:
     }
 
     std::string link_body(const Writer::Link& link, std::size_t order) const {
-        const bool is_soft = link.soft_target.has_value();
+        const bool is_hard = !link.soft_target.has_value();
+        const bool is_external = !link.file.empty();
         const unsigned width_code = link.name.size() < 1U << 8 ? 0 : link.name.size() < 1U << 16 ? 1 : 2;
         std::string body;
         put(body, 1, 1);
-        put(body, 1, width_code | 4U | 16U | (is_soft ? 8U : 0U));
-        if (is_soft) put(body, 1, 1);
+        put(body, 1, width_code | 4U | 16U | (is_hard ? 0U : 8U));
+        if (!is_hard) put(body, 1, is_external ? kExternalLink : kSoftLink);
         put(body, 8, order);
         put(body, 1, 1);  // UTF-8
         put(body, 1U << width_code, link.name.size());
         body += link.name;
-        if (is_soft) {
+        if (is_external) {
+            put(body, 2, 1 + link.file.size() + 1 + link.soft_target->size() + 1);
+            put(body, 1, 0);  // version and flags
+            body += link.file + '\0' + *link.soft_target + '\0';
+        } else if (!is_hard) {
             put(body, 2, link.soft_target->size());
             body += *link.soft_target;
         } else {
@@ -375,9 +378,13 @@ private:
     }
 
     void add_dataset(const Writer::Object& object, const Place& place, std::vector<Message>& messages) const {
-        messages.push_back({kDataspaceMessage, space_message(object.data.space)});
+        const WriteLayout* given = object.layout ? &*object.layout : nullptr;
+        messages.push_back(
+            {kDataspaceMessage,
+             space_message(object.data.space, given != nullptr ? given->max_dims : std::vector<std::uint64_t>())});
         messages.push_back({kDatatypeMessage, object.data.type.message});
-        messages.push_back({kFillValueMessage, place.chunks ? "\x03\x0b" : "\x03\x0a"});
+        messages.push_back(
+            {kFillValueMessage, fill_message(place.chunks != nullptr, given != nullptr ? given->fill : "")});
         std::string layout = "\x03";
         if (place.is_compact) {
             put(layout, 1, 0);
@@ -396,9 +403,21 @@ private:
             put(layout, 4, object.data.type.element_bytes);
         }
         messages.push_back({kLayoutMessage, std::move(layout)});
-        if (place.chunks) {
+        if (given != nullptr && place.chunks) {
+            if (!given->filters.empty()) messages.push_back({kFilterMessage, filters_message(given->filters)});
+        } else if (place.chunks) {
             messages.push_back({kFilterMessage, filter_message(object.codec, object.data.type.element_bytes)});
         }
+    }
+
+    /// Space is allocated late, or chunk by chunk; the value is written where one was set.
+    static std::string fill_message(bool is_chunked, const std::string& value) {
+        constexpr unsigned kHasValue = 0x20;
+        std::string message = "\x03";
+        put(message, 1, (is_chunked ? 0x0bU : 0x0aU) | (value.empty() ? 0U : kHasValue));
+        if (value.empty()) return message;
+        put(message, 4, value.size());
+        return message + value;
     }
 
     static std::string attribute_body(const Writer::Attribute& attribute) {
@@ -491,7 +510,7 @@ private:
         for (std::size_t i = 0; i < objects_.size(); ++i) {
             Writer::Object& object = objects_[i];
             const Place& place = places_[i];
-            if (object.is_group || place.is_compact || place.chunks) continue;
+            if (object.is_group || object.is_datatype || place.is_compact || place.chunks) continue;
             if (place.data > at) file.extents.push_back({LiteralExtent{std::string(place.data - at, '\0')}});
             BlobPtr blob = object.blob ? std::move(object.blob) : memory_blob(std::move(object.data.bytes));
             file.extents.push_back({BlobExtent{std::move(blob)}});
@@ -519,9 +538,14 @@ private:
             const Writer::Object& object = objects_[i];
             trees.push_back({places_[i].tree, std::move(places_[i].chunks), object.data.space.dims, extents.size()});
             const ChunkPlan& chunks = *trees.back().chunks;
-            const auto encode = chunk_encoder(object.codec, object.data.type.element_bytes, chunks.chunk_bytes);
+            const std::uint32_t element_bytes = object.data.type.element_bytes;
+            BlobPtr blob = object.blob ? object.blob : memory_blob(object.data.bytes);
+            if (object.layout)
+                blob = chunked_blob(std::move(blob), *object.layout, object.data.space.dims, element_bytes);
+            const auto encode = object.layout ? filter_encoder(object.layout->filters, element_bytes)
+                                              : chunk_encoder(object.codec, element_bytes, chunks.chunk_bytes);
             for (const ChunkPlan::Part& part : chunks.parts) {
-                extents.push_back({EncodedExtent{object.blob, part.offset_bytes, part.size_bytes, encode}});
+                extents.push_back({EncodedExtent{blob, part.offset_bytes, part.size_bytes, encode}});
             }
         }
         return [trees = std::move(trees)](std::span<const ExtentResult> results) {
@@ -530,7 +554,8 @@ private:
                 std::vector<StoredPart> stored;
                 for (std::size_t i = 0; i < tree.chunks->parts.size(); ++i) {
                     const ExtentResult& result = results[tree.first_extent + i];
-                    stored.push_back({result.offset_bytes, result.size_bytes});
+                    stored.push_back({result.offset_bytes, result.size_bytes,
+                                      static_cast<std::uint32_t>(little_endian(result.note))});
                 }
                 bytes += chunk_tree(tree.start, *tree.chunks, tree.shape, stored);
             }
@@ -539,44 +564,13 @@ private:
     }
 
     std::vector<Writer::Object> objects_;
+    std::vector<std::optional<Writer::ObjectId>> targets_;
     std::vector<Place> places_;
     std::uint64_t data_end_ = 0;
 };
 
-Writer::ObjectId Writer::add_group() {
-    objects_.emplace_back().is_group = true;
-    return static_cast<ObjectId>(objects_.size() - 1);
-}
-
-Writer::ObjectId Writer::add_dataset(WriteData data) {
-    objects_.emplace_back().data = std::move(data);
-    return static_cast<ObjectId>(objects_.size() - 1);
-}
-
-Writer::ObjectId Writer::add_dataset(WriteType type, WriteSpace space, BlobPtr blob, Codec codec) {
-    Object& object = objects_.emplace_back();
-    object.data.type = std::move(type);
-    object.data.space = std::move(space);
-    object.blob = std::move(blob);
-    object.codec = object.data.space.kind == WriteSpace::Kind::kSimple ? codec : Codec::kNone;
-    return static_cast<ObjectId>(objects_.size() - 1);
-}
-
-void Writer::link(ObjectId group, std::string name, ObjectId target) {
-    objects_[group].links.push_back({std::move(name), std::nullopt, target});
-    ++objects_[target].hard_links;
-}
-
-void Writer::soft_link(ObjectId group, std::string name, std::string target_path) {
-    objects_[group].links.push_back({std::move(name), std::move(target_path), 0});
-}
-
-void Writer::attribute(ObjectId object, std::string name, WriteData data) {
-    objects_[object].attributes.push_back({std::move(name), std::move(data)});
-}
-
 WritePlan Writer::plan(ObjectId root) {
-    return FileLayout(std::move(objects_)).run(root);
+    return FileLayout(std::move(objects_), std::move(targets_)).run(root);
 }
 
 }  // namespace ckpt::h5

@@ -8,8 +8,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
+#include "formats/shared/h5/h5.hpp"
 #include "libckpt/blob.hpp"
 #include "libckpt/write_plan.hpp"
 
@@ -33,6 +35,13 @@ WriteType bool_type();
 WriteType complex_type(const WriteType& part);
 /// Variable-length UTF-8 text; no element may hold NUL.
 WriteType text_type();
+/// A type that was read, in the oldest version that says it. nullopt for what has none that every libhdf5 reads: the
+/// complex class of HDF5 2.0, revised and region references, types of files with addresses of other widths than 8.
+std::optional<WriteType> encode_type(const Datatype& type);
+
+/// Bytes of an element of a variable-length type, and of one reference to an object.
+inline constexpr std::uint32_t kHeapReferenceBytes = 16;
+inline constexpr std::uint32_t kObjectReferenceBytes = 8;
 
 struct WriteSpace {
     enum class Kind : std::uint8_t { kScalar, kSimple, kNull } kind = Kind::kScalar;
@@ -49,12 +58,28 @@ inline WriteSpace simple_space(std::vector<std::uint64_t> dims) {
     return dims.empty() ? WriteSpace{} : WriteSpace{WriteSpace::Kind::kSimple, std::move(dims)};
 }
 
-/// Elements held in memory: raw bytes, or texts where the type is `text_type()`.
+/// A place in `bytes` where a reference to an object is to stand; `target` is a number that the Writer gave out.
+struct ReferencePlace {
+    std::uint64_t offset_bytes = 0;
+    std::uint32_t target = 0;
+};
+/// What an element of a variable-length type holds. The place in the data gets 16 bytes that lead to it.
+struct HeapItem {
+    std::uint64_t offset_bytes = 0;  ///< in the data, or in the bytes of the item that holds it
+    std::uint32_t count = 0;         ///< of base elements; text: of bytes
+    std::string bytes;
+    std::vector<ReferencePlace> references;
+    std::vector<HeapItem> items;
+};
+
+/// Elements held in memory: raw bytes, or texts where the type is a variable-length string.
 struct WriteData {
     WriteType type;
     WriteSpace space;
     std::string bytes;
-    std::vector<std::string> texts;
+    std::vector<std::string> texts = {};
+    std::vector<HeapItem> items = {};             ///< for elements that stand in the heap
+    std::vector<ReferencePlace> references = {};  ///< for elements that are references
 };
 /// One text as a scalar.
 WriteData text_data(std::string text);
@@ -62,6 +87,14 @@ WriteData text_data(std::string text);
 WriteData texts_data(std::vector<std::string> texts);
 
 enum class Codec : std::uint8_t { kNone, kGzip, kZstd };
+
+/// How a dataset is to be stored, where it is not for the writer to choose.
+struct WriteLayout {
+    std::vector<std::uint64_t> chunk;     ///< one size per dimension; empty: not in chunks
+    std::vector<std::uint64_t> max_dims;  ///< of chunked ones; kUnlimited where a dimension may grow; empty: the shape
+    std::vector<Filter> filters;
+    std::string fill;  ///< one element, or empty for the default
+};
 
 /// Collects objects, then lays them out. Objects and their data stand in the file in the order in which they were
 /// added. Deterministic; nothing depends on time. Not thread-safe.
@@ -76,11 +109,25 @@ public:
     /// bytes; with a codec, larger data are stored as shuffled and encoded chunks of about 1 MiB instead.
     ObjectId add_dataset(WriteType type, WriteSpace space, BlobPtr blob, Codec codec = Codec::kNone);
 
+    /// Stores a dataset so, and whole: chunks without data are written as well. False where it cannot be.
+    bool set_layout(ObjectId dataset, WriteLayout layout);
+    /// A committed datatype, of which only the type is looked at.
+    ObjectId add_datatype(WriteType type);
+
+    /// A number for an object that is not known yet; a reference to it is null unless `set_target` says what it is.
+    std::uint32_t add_target();
+    void set_target(std::uint32_t target, ObjectId object) { targets_[target] = object; }
+
     /// A hard link. Cycles and any number of links to one object are legal. The name may not be empty or "." or hold
     /// '/' or NUL, has up to 2^32 - 1 bytes, and must be unique within its group.
     void link(ObjectId group, std::string name, ObjectId target);
     /// `target_path` has 1 to 65535 bytes without NUL and need not lead anywhere.
     void soft_link(ObjectId group, std::string name, std::string target_path);
+    /// Makes a hard link of a group soft, if its target can be reached from the group (or from `root`, where the path
+    /// begins with '/') by links other than it; else leaves it as it is.
+    void soften(ObjectId root, ObjectId group, const std::string& name, std::string target_path);
+    /// A link into another file. Both parts have at least 1 byte and no NUL, and together up to 65532.
+    void external_link(ObjectId group, std::string name, std::string file, std::string target_path);
     /// The name must be unique within its object and may not hold NUL; it has up to 65534 bytes. Up to 65535 attributes
     /// per object.
     void attribute(ObjectId object, std::string name, WriteData data);
@@ -99,19 +146,26 @@ private:
     };
     struct Link {
         std::string name;
-        std::optional<std::string> soft_target;  ///< of soft links only
+        std::optional<std::string> soft_target;  ///< of soft links only; of external ones the path in `file`
+        std::string file;                        ///< of external links only
         ObjectId target = 0;
     };
     struct Object {
         bool is_group = false;
+        bool is_datatype = false;
         WriteData data;
         BlobPtr blob;  ///< instead of bytes in `data`
         Codec codec = Codec::kNone;
+        std::optional<WriteLayout> layout;
         std::vector<Link> links;
         std::vector<Attribute> attributes;
         std::uint32_t hard_links = 0;
     };
+    Link* find_link(ObjectId group, std::string_view name);
+
     std::vector<Object> objects_;
+    std::vector<std::optional<ObjectId>> targets_;
+    std::unordered_map<ObjectId, std::unordered_map<std::string_view, std::size_t>> names_;  ///< of groups looked into
 };
 
 }  // namespace ckpt::h5

@@ -67,10 +67,10 @@ std::string zstd(const std::string& raw) {
     return out;
 }
 
-std::string tree_key(std::uint64_t stored_bytes, const std::vector<std::uint64_t>& offset) {
+std::string tree_key(std::uint64_t stored_bytes, std::uint32_t filter_mask, const std::vector<std::uint64_t>& offset) {
     std::string key;
     put(key, 4, stored_bytes);
-    put(key, 4, 0);  // no filter was skipped
+    put(key, 4, filter_mask);
     for (const std::uint64_t at : offset) put(key, 8, at);
     put(key, 8, 0);
     return key;
@@ -151,6 +151,7 @@ std::uint64_t chunk_tree_bytes(std::size_t count, std::size_t rank) {
 }
 
 std::uint64_t chunk_tree_root(std::uint64_t start, std::size_t count, std::size_t rank) {
+    if (count == 0) return kUndefinedAddress;
     return start + chunk_tree_bytes(count, rank) - node_bytes(rank);
 }
 
@@ -163,12 +164,13 @@ std::string chunk_tree(std::uint64_t start, const ChunkPlan& plan, const std::ve
     };
     std::vector<Entry> entries;
     for (std::size_t i = 0; i < plan.parts.size(); ++i) {
-        entries.push_back({tree_key(stored[i].size_bytes, plan.parts[i].offset), stored[i].address});
+        entries.push_back(
+            {tree_key(stored[i].size_bytes, stored[i].filter_mask, plan.parts[i].offset), stored[i].address});
     }
     // Behind the last chunk; every offset of a key is a multiple of the chunk's dimension.
     std::vector<std::uint64_t> end(rank);
     for (std::size_t i = 0; i < rank; ++i) end[i] = (shape[i] + plan.dims[i] - 1) / plan.dims[i] * plan.dims[i];
-    const std::string last = tree_key(0, end);
+    const std::string last = tree_key(0, 0, end);
 
     const std::uint64_t size = node_bytes(rank);
     std::string bytes;

@@ -37,12 +37,13 @@ std::function<Encoded(std::span<const std::byte>)> chunk_encoder(Codec codec, st
 
 /// Bytes that the version-1 B-tree over `count` chunks takes. Its root is the last node.
 std::uint64_t chunk_tree_bytes(std::size_t count, std::size_t rank);
-/// The tree's root, if the tree begins at `start`.
+/// The tree's root, if the tree begins at `start`; no address for a tree over nothing.
 std::uint64_t chunk_tree_root(std::uint64_t start, std::size_t count, std::size_t rank);
 
 struct StoredPart {
     std::uint64_t address = 0;
     std::uint64_t size_bytes = 0;
+    std::uint32_t filter_mask = 0;
 };
 /// The tree itself. `stored` says where the parts of the plan came to lie.
 std::string chunk_tree(std::uint64_t start, const ChunkPlan& plan, const std::vector<std::uint64_t>& shape,

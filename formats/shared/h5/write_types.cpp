@@ -17,7 +17,6 @@ constexpr unsigned kSigned = 8;
 constexpr unsigned kImpliedLeadingBit = 0x20;
 constexpr unsigned kVlenText = 1;
 constexpr unsigned kVlenUtf8 = 0x100;
-constexpr unsigned kHeapReferenceBytes = 16;
 
 std::string head(unsigned class_byte, unsigned flags, std::uint32_t element_bytes) {
     std::string message;
@@ -90,12 +89,12 @@ WriteType text_type() {
 }
 
 WriteData text_data(std::string text) {
-    return {text_type(), scalar_space(), "", {std::move(text)}};
+    return {text_type(), scalar_space(), "", {std::move(text)}, {}, {}};
 }
 
 WriteData texts_data(std::vector<std::string> texts) {
     const std::uint64_t count = texts.size();
-    return {text_type(), simple_space({count}), "", std::move(texts)};
+    return {text_type(), simple_space({count}), "", std::move(texts), {}, {}};
 }
 
 }  // namespace ckpt::h5
