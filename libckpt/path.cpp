@@ -169,6 +169,7 @@ std::string unescape(std::string_view part) {
 
 std::string escape_key(std::string_view key) {
     if (key.empty()) return "\\0";
+    if (key.find_first_of("/\\@\xed") == std::string_view::npos) return std::string(key);  // nearly all there are
     std::string text;
     for (std::size_t i = 0; i < key.size(); ++i) {
         if (const int byte = escaped_byte(key.substr(i)); byte >= 0) {

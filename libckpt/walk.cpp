@@ -121,6 +121,41 @@ private:
     std::string components_;
 };
 
+/// Nodes and their meetings: a hash table without nodes of its own, of which a walk over many values has most to do.
+class Seen {
+public:
+    /// The meeting of a node; `meeting` if it is new.
+    std::pair<std::size_t, bool> try_emplace(const Node* node, std::size_t meeting) {
+        if (2 * (count_ + 1) > slots_.size()) grow();
+        Slot& slot = find(node);
+        if (slot.node != nullptr) return {slot.meeting, false};
+        slot = {node, meeting};
+        ++count_;
+        return {meeting, true};
+    }
+
+private:
+    struct Slot {
+        const Node* node = nullptr;
+        std::size_t meeting = 0;
+    };
+    Slot& find(const Node* node) {
+        const std::size_t mask = slots_.size() - 1;
+        std::size_t at = (reinterpret_cast<std::uintptr_t>(node) >> 4) * 0x9e3779b97f4a7c15U >> 20 & mask;
+        while (slots_[at].node != nullptr && slots_[at].node != node) at = (at + 1) & mask;
+        return slots_[at];
+    }
+    void grow() {
+        std::vector<Slot> old(std::max<std::size_t>(64, 2 * slots_.size()));
+        old.swap(slots_);
+        for (const Slot& slot : old) {
+            if (slot.node != nullptr) find(slot.node) = slot;
+        }
+    }
+    std::vector<Slot> slots_;
+    std::size_t count_ = 0;
+};
+
 }  // namespace
 
 std::vector<Child> children(const Value& value) {
@@ -158,7 +193,7 @@ void walk(const Value& root, const std::function<WalkStep(const Visit&)>& visit,
         std::size_t path_length = 0;  // of the parent
         std::size_t meeting = 0;
     };
-    std::unordered_map<const Node*, std::size_t> seen;
+    Seen seen;
     Meetings meetings;
     std::vector<Level> stack;
     std::string path;
@@ -170,11 +205,11 @@ void walk(const Value& root, const std::function<WalkStep(const Visit&)>& visit,
         std::size_t meeting = 0;
         if (is_tracked(value)) {
             meeting = depth == 0 ? 0 : meetings.size();
-            const auto [it, is_new] = seen.try_emplace(value.node(), meeting);
+            const auto [first_meeting, is_new] = seen.try_emplace(value.node(), meeting);
             if (!is_new && value.is(Kind::kTuple) && repeated_tuples < kMostRepeatedTuples) {
                 ++repeated_tuples;  // immutable: shown again rather than referred to, while that stays cheap
             } else if (!is_new) {
-                const std::string first = meetings.path(it->second);
+                const std::string first = meetings.path(first_meeting);
                 return visit({value, depth, &first, path, component}) != WalkStep::kStop;
             }
             // A tuple met again is a meeting as well: something below it may be met here first.

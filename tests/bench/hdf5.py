@@ -96,7 +96,7 @@ def main():
             path = folder / "chunks.h5"
             make_dataset(path, options.megabytes, chunks, shuffle)
             compare(f"verify --full, {label}", options.runs, [ckpt, "verify", "--full", path, "-j", "2", "-q"], lambda: read_with_h5py(path), " (1.6 wanted)")
-            compare(f"inspect --digest, {label}", options.runs, [ckpt, "inspect", "--json", "--digest", path, "-j", "2"], lambda: read_with_h5py(path), " (1.6 wanted)")
+            compare(f"inspect --digest, {label}", options.runs, [ckpt, "inspect", "--json", "--digest=xxh3", path, "-j", "2"], lambda: read_with_h5py(path), " (1.6 wanted)")
         group = folder / "group.h5"
         make_group(group, options.datasets)
         compare(f"inspect, {options.datasets} datasets", options.runs, [ckpt, "inspect", group], lambda: timed(["h5ls", "-r", group])[0], " (5 wanted)")

@@ -103,17 +103,6 @@ std::uint32_t fletcher32(std::span<const std::byte> bytes) {
     return fold(sum2) << 16 | fold(sum1);
 }
 
-void unshuffle(std::span<const std::byte> stored, std::size_t element_bytes, std::span<std::byte> out) noexcept {
-    const std::size_t count = stored.size() / element_bytes;
-    const std::size_t whole = count * element_bytes;
-    for (std::size_t j = 0; count > 0 && j < element_bytes; ++j) {
-        const std::byte* from = stored.data() + j * count;
-        std::byte* to = out.data() + j;
-        for (std::size_t i = 0; i < count; ++i) to[i * element_bytes] = from[i];
-    }
-    std::copy(stored.data() + whole, stored.data() + stored.size(), out.data() + whole);
-}
-
 std::string_view filter_name(unsigned id) noexcept {
     const Known* known = find_filter(id);
     return known == nullptr ? std::string_view() : known->name;

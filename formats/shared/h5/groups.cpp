@@ -117,15 +117,30 @@ void read_dense_links(const Image& image, std::uint64_t heap_address, std::uint6
     });
 }
 
+bool is_name(std::string_view name) {
+    return !name.empty() && name != "." && name.find_first_of(std::string_view("/\0", 2)) == std::string_view::npos;
+}
+
+/// Whether all names are good and none is there twice; groups may have hundreds of thousands.
+bool are_sound(const std::vector<Link>& links) {
+    std::vector<std::size_t> hashes;
+    hashes.reserve(links.size());
+    for (const Link& link : links) {
+        if (!is_name(link.name)) return false;
+        hashes.push_back(std::hash<std::string>()(link.name));
+    }
+    std::sort(hashes.begin(), hashes.end());
+    return std::adjacent_find(hashes.begin(), hashes.end()) == hashes.end();
+}
+
 /// A bad name spoils its own link only.
 void set_bad_names_aside(LinkList& list) {
+    if (are_sound(list.links)) return;
     std::unordered_set<std::string> names;
     std::vector<Link> sound;
     sound.reserve(list.links.size());
     for (Link& link : list.links) {
-        const bool is_name = !link.name.empty() && link.name != "." &&
-                             link.name.find_first_of(std::string_view("/\0", 2)) == std::string::npos;
-        if (!is_name) {
+        if (!is_name(link.name)) {
             list.errors.emplace_back(ErrorCode::kDamaged, fmt::format("'{}' cannot be the name of a link", link.name));
         } else if (!names.insert(link.name).second) {
             list.errors.emplace_back(ErrorCode::kDamaged, fmt::format("a second link has the name '{}'", link.name));
@@ -136,16 +151,33 @@ void set_bad_names_aside(LinkList& list) {
     list.links = std::move(sound);
 }
 
+/// Sorts by what `key` gives, each link moved once.
+template <typename Key>
+void sort_by(std::vector<Link>& links, const Key& key) {
+    using Entry = std::pair<decltype(key(links.front())), std::size_t>;
+    std::vector<Entry> order;
+    order.reserve(links.size());
+    for (std::size_t i = 0; i < links.size(); ++i) order.emplace_back(key(links[i]), i);
+    if (std::is_sorted(order.begin(), order.end())) return;
+    std::sort(order.begin(), order.end());
+    std::vector<std::size_t> places;
+    places.reserve(order.size());
+    for (const Entry& entry : order) places.push_back(entry.second);
+    order = {};
+    std::vector<Link> sorted;
+    sorted.reserve(links.size());
+    for (const std::size_t place : places) sorted.push_back(std::move(links[place]));
+    links = std::move(sorted);
+}
+
 void sort_links(LinkList& list) {
     if (list.in_creation_order) {
         for (const Link& link : list.links) {
             require(link.creation_order.has_value(), "link '{}' has no creation order, its group keeps one", link.name);
         }
-        std::stable_sort(list.links.begin(), list.links.end(),
-                         [](const Link& a, const Link& b) { return *a.creation_order < *b.creation_order; });
+        sort_by(list.links, [](const Link& link) { return *link.creation_order; });
     } else {
-        std::stable_sort(list.links.begin(), list.links.end(),
-                         [](const Link& a, const Link& b) { return a.name < b.name; });
+        sort_by(list.links, [](const Link& link) { return std::string_view(link.name); });
     }
 }
 
