@@ -1,6 +1,7 @@
 // Escaping, splitting and matching of paths inside a checkpoint.
 #include "libckpt/path.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 #include <fmt/format.h>
@@ -169,7 +170,10 @@ std::string unescape(std::string_view part) {
 
 std::string escape_key(std::string_view key) {
     if (key.empty()) return "\\0";
-    if (key.find_first_of("/\\@\xed") == std::string_view::npos) return std::string(key);  // nearly all there are
+    const bool is_plain = std::none_of(key.begin(), key.end(), [](char c) {
+        return c == '/' || c == '\\' || c == '@' || c == '\xed';  // the last begins a surrogate
+    });
+    if (is_plain) return std::string(key);  // nearly all keys there are
     std::string text;
     for (std::size_t i = 0; i < key.size(); ++i) {
         if (const int byte = escaped_byte(key.substr(i)); byte >= 0) {
@@ -184,6 +188,7 @@ std::string escape_key(std::string_view key) {
 }
 
 std::string key_text(const Value& key) {
+    if (key.is(Kind::kString)) return escape_key(key.as_string());
     if (!key.is(Kind::kTuple)) return escape_key(python_text(key, false));
     // Tuples of tuples occur as keys, so this keeps a stack of its own.
     struct Level {
