@@ -56,6 +56,7 @@ public:
             if (!met_.insert(pair.original).second) continue;
             const auto a = original_->object(pair.original);
             const auto b = copy_->object(pair.copy);
+            if (a->kind() == h5::ObjectKind::kDataset && !is_read(a->dataset())) continue;
             compare_attributes(pair.path, *a, *b);
             if (a->kind() != b->kind()) {
                 differs(pair.path, "is an object of another kind");
@@ -76,6 +77,17 @@ private:
         std::uint64_t original;
         std::uint64_t copy;
     };
+
+    /// Filters and layouts that are refused leave nothing to compare.
+    bool is_read(const h5::Dataset& dataset) const {
+        try {
+            original_->data(dataset);
+            return true;
+        } catch (const Error& error) {
+            if (error.code() == ErrorCode::kUnsupported) return false;
+            throw;
+        }
+    }
 
     void differs(const std::string& path, const std::string& how) { differences_.emplace(path, how); }
 
@@ -180,7 +192,9 @@ private:
 };
 
 /// What does not come back, and why.
-const std::map<std::string, std::string> kExceptions = {};
+const std::map<std::string, std::string> kExceptions = {
+    {"numeric.h5:/longdouble", "64 bits of mantissa are read as the 52 of a double"},
+};
 
 void check_sample(const fs::path& sample, bool by_way_of_native) {
     INFO(sample.filename().string());
