@@ -2,10 +2,17 @@
 #include "formats/hdf5/own_attributes.hpp"
 
 #include "formats/hdf5/schema.hpp"
+#include "formats/hdf5/text.hpp"
 #include "formats/hdf5/types.hpp"
 #include "libckpt/error.hpp"
 
 namespace ckpt::hdf5 {
+
+std::string foreign_name(std::string_view name) {
+    std::string full = fmt::format("{}{}", kForeignPrefix, name_to_text(name));
+    if (is_mark(full)) full.insert(kForeignPrefix.size(), "\\");
+    return full;
+}
 
 OwnAttributes::OwnAttributes(const h5::H5File& file, h5::AttributeList list) : file_(&file) {
     for (h5::Attribute& attribute : list.attributes) {

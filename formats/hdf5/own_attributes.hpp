@@ -11,6 +11,9 @@
 
 namespace ckpt::hdf5 {
 
+/// The node attribute that holds the user's attribute of a name.
+std::string foreign_name(std::string_view name);
+
 class OwnAttributes {
 public:
     /// Takes the attributes of an object apart.

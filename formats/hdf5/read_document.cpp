@@ -366,13 +366,6 @@ private:
         }
     }
 
-    /// The node attribute that holds the user's attribute of a name.
-    static std::string foreign_name(std::string_view name) {
-        std::string full = fmt::format("{}{}", kForeignPrefix, name_to_text(name));
-        if (is_mark(full)) full.insert(kForeignPrefix.size(), "\\");
-        return full;
-    }
-
     void fill_group(const Task& task, Node& node) {
         h5::LinkList list = task.object->links();
         for (const Error& error : list.errors) note_damage(task.place, error);
