@@ -13,7 +13,15 @@ options = arguments()
 tally = Tally("HDF5 kept")
 
 # What does not come back, by file and path, and why (formats/hdf5/README.md, "Types that come back").
-EXCEPTIONS = {}
+EXCEPTIONS = {
+    "native_complex.h5:/c32",  # the complex class of HDF5 2.0 becomes h5py's compound, which older libraries read
+    "native_complex.h5:/c64",
+    "native_complex.h5:/c128",
+    "numeric.h5:/longdouble",  # 64 bits of mantissa are read as the 52 of a double
+    "references.h5:/regions",  # the region itself is not read
+    "references.h5:/to_anonymous",  # no path leads to their objects
+    "references.h5:/to_deleted",
+}
 
 
 def same(a, b):
@@ -95,7 +103,9 @@ class Comparison:
         ours = set(b)
         for name in a:
             where = f"{path}/{name}"
-            x = a.get(name, getlink=True)
+            x = attempt(lambda: a.get(name, getlink=True))
+            if x is None:  # h5py cannot look up names that are not UTF-8
+                continue
             if name not in ours:
                 self.differs(where, "missing")
                 continue
@@ -114,7 +124,8 @@ def tools_take(path, what):
     for tool in (["h5dump"], ["h5ls", "-r"], ["h5repack", "-L"]):
         target = [str(path.with_suffix(".packed"))] if tool[0] == "h5repack" else []
         done = subprocess.run([*tool, str(path), *target], capture_output=True)
-        tally.check(done.returncode == 0 and b"error" not in done.stderr.lower(), f"{what}: {tool[0]}: {done.stderr[:200]!r}")
+        said = done.stderr or done.stdout[-200:]
+        tally.check(done.returncode == 0 and b"error" not in done.stderr.lower(), f"{what}: {tool[0]}: {said[:200]!r}")
 
 
 def kept(folder, source):

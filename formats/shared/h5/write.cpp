@@ -383,8 +383,7 @@ private:
             {kDataspaceMessage,
              space_message(object.data.space, given != nullptr ? given->max_dims : std::vector<std::uint64_t>())});
         messages.push_back({kDatatypeMessage, object.data.type.message});
-        messages.push_back(
-            {kFillValueMessage, fill_message(place.chunks != nullptr, given != nullptr ? given->fill : "")});
+        messages.push_back({kFillValueMessage, fill_message(place, given != nullptr ? given->fill : "")});
         std::string layout = "\x03";
         if (place.is_compact) {
             put(layout, 1, 0);
@@ -410,11 +409,14 @@ private:
         }
     }
 
-    /// Space is allocated late, or chunk by chunk; the value is written where one was set.
-    static std::string fill_message(bool is_chunked, const std::string& value) {
+    /// Compact data have their space early (libhdf5 refuses to copy their properties otherwise), contiguous ones late,
+    /// others chunk by chunk; the value is written where one was set.
+    static std::string fill_message(const Place& place, const std::string& value) {
+        constexpr unsigned kWrittenIfSet = 8;
         constexpr unsigned kHasValue = 0x20;
+        const unsigned allocation = place.is_compact ? 1 : place.chunks ? 3 : 2;
         std::string message = "\x03";
-        put(message, 1, (is_chunked ? 0x0bU : 0x0aU) | (value.empty() ? 0U : kHasValue));
+        put(message, 1, allocation | kWrittenIfSet | (value.empty() ? 0U : kHasValue));
         if (value.empty()) return message;
         put(message, 4, value.size());
         return message + value;
