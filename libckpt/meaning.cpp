@@ -10,6 +10,10 @@ bool has_meaning_recipe(const Node& node) {
     return node.kind == Kind::kDict || node.kind == Kind::kList || node.kind == Kind::kObject;
 }
 
+bool is_storage_attribute(std::string_view name) noexcept {
+    return name.ends_with(":__layout__");
+}
+
 void for_each_meaning(const Node& node, const std::function<void(const Value&)>& visit) {
     if (node.attributes) {
         for (const auto& [name, value] : *node.attributes) visit(value);

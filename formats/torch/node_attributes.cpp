@@ -7,6 +7,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "libckpt/meaning.hpp"
 #include "libckpt/path.hpp"
 #include "libckpt/walk.hpp"
 
@@ -16,9 +17,9 @@ namespace {
 // Paths are as long as the document is deep; what hangs deeper than any real layout goes is not looked for.
 constexpr std::size_t kMostDepth = 1000;
 
-/// What is written in torch's own words needs no second place.
+/// What is written in torch's own words needs no second place, and a torch file has no use for another's chunks.
 bool is_foreign(std::string_view name) {
-    return !name.starts_with("torch:") && !name.starts_with("pickle:");
+    return !name.starts_with("torch:") && !name.starts_with("pickle:") && !is_storage_attribute(name);
 }
 
 /// A node for a value that is held in place, so that attributes can hang on it; null for what has none.
