@@ -33,11 +33,6 @@ void add_items(const std::vector<Value>& items, std::vector<Child>& result) {
     for (const auto& item : items) result.push_back({std::to_string(number++), item});
 }
 
-/// What hangs on a container beside its items.
-void add_hanging(const Node& node, std::vector<Child>& result) {
-    if (node.recipe && !node.recipe->state.is_null()) result.push_back({"__dict__", node.recipe->state});
-}
-
 void add_object(const ObjectNode& node, std::vector<Child>& result) {
     if (node.recipe) {
         const Recipe& recipe = *node.recipe;
@@ -156,39 +151,74 @@ private:
     std::size_t count_ = 0;
 };
 
+/// The children of what is no list and no dict.
+std::vector<Child> made_children(const Value& value) {
+    std::vector<Child> result;
+    if (value.is(Kind::kTensor)) {
+        const auto& tensor = value.tensor();
+        for (const auto& [name, part] : tensor.parts) result.push_back({escape_key(name), part});
+        if (!tensor.dict.is_null()) result.push_back({"__dict__", tensor.dict});
+    } else if (value.is(Kind::kObject)) {
+        add_object(value.object(), result);
+    }
+    return result;
+}
+
+/// The children of a value, made one by one where that is easy: a list may have millions of them.
+class ChildList {
+public:
+    explicit ChildList(const Value& value) : value_(value) {
+        const bool is_list = value.is(Kind::kList) || value.is(Kind::kTuple);
+        if (is_list && value.type() == "torch.Size") return;  // a leaf: its numbers are its value
+        if (is_list) {
+            items_ = &value.sequence().items;
+        } else if (value.is(Kind::kDict)) {
+            entries_ = &value.dict().entries;
+        } else {
+            made_ = made_children(value);
+        }
+    }
+    std::size_t size() const {
+        if (items_ != nullptr) return items_->size() + (has_hanging() ? 1 : 0);
+        if (entries_ != nullptr) return entries_->size() + (has_hanging() ? 1 : 0);
+        return made_.size();
+    }
+    /// Asked for once each.
+    Child take(std::size_t i) {
+        if (items_ == nullptr && entries_ == nullptr) return std::move(made_[i]);
+        if (items_ != nullptr && i < items_->size()) return {std::to_string(i), (*items_)[i]};
+        if (entries_ != nullptr && i < entries_->size()) {
+            const auto& [key, value] = (*entries_)[i];
+            return {key_text(key), value, key.is(Kind::kString)};
+        }
+        return {"__dict__", value_.node()->recipe->state};
+    }
+
+private:
+    /// Whether something hangs on a container beside its items.
+    bool has_hanging() const {
+        const Node* node = value_.node();
+        return node->recipe && !node->recipe->state.is_null();
+    }
+    Value value_;
+    const std::vector<Value>* items_ = nullptr;
+    const std::vector<std::pair<Value, Value>>* entries_ = nullptr;
+    std::vector<Child> made_;
+};
+
 }  // namespace
 
 std::vector<Child> children(const Value& value) {
+    ChildList list(value);
     std::vector<Child> result;
-    switch (value.kind()) {
-        case Kind::kDict:
-            add_entries(value.dict().entries, result);
-            add_hanging(value.dict(), result);
-            break;
-        case Kind::kList:
-        case Kind::kTuple:
-            if (value.type() == "torch.Size") break;  // a leaf: its numbers are its value
-            add_items(value.sequence().items, result);
-            add_hanging(value.sequence(), result);
-            break;
-        case Kind::kTensor: {
-            const auto& tensor = value.tensor();
-            for (const auto& [name, part] : tensor.parts) result.push_back({escape_key(name), part});
-            if (!tensor.dict.is_null()) result.push_back({"__dict__", tensor.dict});
-            break;
-        }
-        case Kind::kObject:
-            add_object(value.object(), result);
-            break;
-        default:
-            break;
-    }
+    result.reserve(list.size());
+    for (std::size_t i = 0; i < list.size(); ++i) result.push_back(list.take(i));
     return result;
 }
 
 void walk(const Value& root, const std::function<WalkStep(const Visit&)>& visit, std::size_t max_depth) {
     struct Level {
-        std::vector<Child> children;
+        ChildList children;
         std::size_t next = 0;
         std::size_t path_length = 0;  // of the parent
         std::size_t meeting = 0;
@@ -218,8 +248,8 @@ void walk(const Value& root, const std::function<WalkStep(const Visit&)>& visit,
         const WalkStep step = visit({value, depth, nullptr, path, component});
         if (step == WalkStep::kStop) return false;
         if (step == WalkStep::kInto && depth < max_depth) {
-            auto below = children(value);
-            if (!below.empty()) stack.push_back({std::move(below), 0, path.size(), meeting});
+            ChildList below(value);
+            if (below.size() != 0) stack.push_back({std::move(below), 0, path.size(), meeting});
         }
         return true;
     };
@@ -228,11 +258,11 @@ void walk(const Value& root, const std::function<WalkStep(const Visit&)>& visit,
     while (!stack.empty()) {
         Level& level = stack.back();
         path.resize(level.path_length);
-        if (level.next == level.children.size()) {
+        if (level.next >= level.children.size()) {
             stack.pop_back();
             continue;
         }
-        const Child child = std::move(level.children[level.next++]);
+        const Child child = level.children.take(level.next++);
         const std::size_t parent_meeting = level.meeting;
         if (stack.size() > 1) path += '/';
         path += child.component;

@@ -237,27 +237,23 @@ private:
         std::size_t width = 0;
     };
 
-    struct Part {
-        Holdings holdings;
-        bool is_container = false;
-    };
-
     /// What each part of the document holds.
     void survey() {
-        Part* part = nullptr;
+        Holdings* part = nullptr;
         walk(document_.root, [&](const Visit& visit) {
             const bool is_tensor = visit.value.is(Kind::kTensor);
-            if (visit.depth == 1) part = &parts_[visit.component];
-            if (visit.depth == 1 && !is_tensor) part->is_container = true;
+            if (visit.depth == 1) {  // there may be millions of others
+                part = is_tensor || is_scalar(visit.value) ? nullptr : &parts_[visit.component];
+            }
             if (!is_tensor || visit.same_as != nullptr) return WalkStep::kInto;
             whole_.add(visit.value.tensor());
-            if (visit.depth > 0) part->holdings.add(visit.value.tensor());
+            if (part != nullptr) part->add(visit.value.tensor());
             return WalkStep::kInto;
         });
         for (const auto& [name, part_held] : parts_) {
-            if (!part_held.is_container || part_held.holdings.tensors == 0) continue;
-            what_width_ = std::max(what_width_, display_width(what_text(name, part_held.holdings)));
-            dtype_width_ = std::max(dtype_width_, display_width(part_held.holdings.dtype_text()));
+            if (part_held.tensors == 0) continue;
+            what_width_ = std::max(what_width_, display_width(what_text(name, part_held)));
+            dtype_width_ = std::max(dtype_width_, display_width(part_held.dtype_text()));
         }
     }
 
@@ -379,7 +375,7 @@ private:
     Line line_for(Child child, const Level& level, std::size_t indent) {
         Line line{shortened(child.component, 60), "", level.path + printable(child.component), level.dtype, {}, {}};
         const auto part = indent == 0 ? parts_.find(child.component) : parts_.end();
-        const bool is_part = part != parts_.end() && part->second.is_container && part->second.holdings.tensors > 0;
+        const bool is_part = part != parts_.end() && part->second.tensors > 0;
         if (!is_part) join_only_children(line, child);
         const Value& value = child.value;
         if (const std::string plain = plain_text(value); !plain.empty()) {
@@ -392,8 +388,8 @@ private:
             line.text = container_text(value) + "  = " + *same;
         } else if (is_part) {
             line.enter = value;
-            line.dtype = part->second.holdings.usual_dtype();
-            line.text = part_text(child.component, part->second.holdings);
+            line.dtype = part->second.usual_dtype();
+            line.text = part_text(child.component, part->second);
             if (!value.type().empty() && value.type() != "collections.OrderedDict")
                 line.text += "  " + container_text(value);
         } else {
@@ -460,7 +456,7 @@ private:
     Roles roles_;
     std::size_t depth_;
     Holdings whole_;
-    std::unordered_map<std::string, Part> parts_;  // by the component of the part
+    std::unordered_map<std::string, Holdings> parts_;  // the containers below the root, by component
     std::size_t what_width_ = 0, dtype_width_ = 0;
     std::unordered_map<const Node*, std::string> met_;
     std::map<Elements, std::string> tied_;

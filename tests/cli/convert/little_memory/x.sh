@@ -14,6 +14,11 @@ with zipfile.ZipFile('big.pt', 'w') as archive:
     archive.writestr('archive/byteorder', 'little')
     for i in range(8): archive.writestr(f'archive/data/{i}', os.urandom(1 << 20) * 32)
     archive.writestr('archive/version', '3\n')
+import pickle
+with zipfile.ZipFile('many.pt', 'w') as archive:
+    archive.writestr('archive/data.pkl', pickle.dumps(list(range(2000000)), 2))
+    archive.writestr('archive/byteorder', 'little')
+    archive.writestr('archive/version', '3\n')
 PY
 # within MIB COMMAND...: a process counts the memory of the one that forked it until it starts, so a small shell does that, not Python.
 within() {
@@ -31,4 +36,8 @@ within 72 convert big.pt n.ckpt -j 2
 within 64 convert n.ckpt n.pt
 within 72 convert big.pt r.ckpt --codec raw -j 2
 within 64 convert r.ckpt r.pt
+within 128 convert many.pt many.ckpt
+within 96 convert many.ckpt again.pt
+within 64 verify many.ckpt
+within 192 inspect many.ckpt
 for copy in z m n r; do cmp y.pt $copy.pt || echo they differ; done
