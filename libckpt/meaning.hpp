@@ -12,8 +12,9 @@ namespace ckpt {
 /// and content say what it is, and another layout need not keep it.
 bool has_meaning_recipe(const Node& node);
 
-/// Whether an attribute only says how its file stored the node (chunks, filters, fill value): advice for a writer of the
-/// same format, no part of the value, so that others need not keep it. By name: `__layout__` behind the format's prefix.
+/// Whether an attribute only says how its file stored the node (chunks, filters, fill value): advice for a writer of
+/// the same format, no part of the value, so that others need not keep it. By name: `__layout__` behind the format's
+/// prefix.
 bool is_storage_attribute(std::string_view name) noexcept;
 
 /// Calls `visit` for each value that is part of what the node means: contents, attributes, a recipe with meaning.
