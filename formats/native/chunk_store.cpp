@@ -88,7 +88,7 @@ std::pair<std::uint64_t, std::uint64_t> ChunkStore::chunks_of(std::uint64_t stor
 }
 
 void ChunkStore::set_name(std::uint64_t storage, std::string_view path) {
-    auto& [at, size] = name_places_.at(static_cast<std::size_t>(storage));
+    auto& [at, size] = name_places_.at(static_cast<std::size_t>(first_like(storage)));
     if (size != 0) return;
     at = names_.size();
     names_ += path.empty() ? "(root)" : path;
@@ -96,7 +96,7 @@ void ChunkStore::set_name(std::uint64_t storage, std::string_view path) {
 }
 
 std::string_view ChunkStore::name(std::uint64_t storage) const {
-    const auto& [at, size] = name_places_.at(static_cast<std::size_t>(storage));
+    const auto& [at, size] = name_places_.at(static_cast<std::size_t>(first_like(storage)));
     return std::string_view(names_).substr(at, size);
 }
 

@@ -38,7 +38,7 @@ public:
         return position(entry.first_chunk) + entry.offset;
     }
 
-    /// Path of the tensor that errors name when a storage cannot be read.
+    /// Path of the tensor that errors name when a storage cannot be read; storages in one place have one.
     void set_name(std::uint64_t storage, std::string_view path);
     /// Valid until the next `set_name`.
     std::string_view name(std::uint64_t storage) const;

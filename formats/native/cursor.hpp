@@ -40,6 +40,7 @@ public:
 
     std::string_view what() const noexcept { return what_; }
     std::size_t offset() const noexcept { return at_; }
+    std::size_t bytes_left() const noexcept { return bytes_.size() - at_; }
     /// To a place where an item begins, as `offset` gave it.
     void seek(std::size_t offset) noexcept { at_ = offset; }
 

@@ -15,6 +15,8 @@ using Type = Token::Type;
 constexpr std::string_view kWhat = "index";
 constexpr std::size_t kLongestKey = 64;  // of those that mean something
 constexpr std::int8_t kNodeReference = 1;
+constexpr std::size_t kLeastChunkEntry = 6;  // bytes
+constexpr std::size_t kLeastStorageEntry = 23;
 
 class TreeReader {
 public:
@@ -444,7 +446,7 @@ Cursor IndexReader::entry(std::string_view key) const {
 void IndexReader::read_chunks(Cursor cursor, std::uint64_t payload_end) {
     Fields chunks(cursor, "chunks");
     std::uint64_t end = kHeaderBytes;
-    opened_.chunks.reserve(chunks.size() / 8);  // whoever lies about their number has no more bytes for them
+    opened_.chunks.reserve(std::min(chunks.size(), cursor.bytes_left() / kLeastChunkEntry));
     while (chunks.more()) {
         opened_.chunks.push_back(chunk_entry(chunks.item(), opened_.chunks.size(), end, payload_end));
         end = opened_.chunks.back().offset + opened_.chunks.back().stored_bytes;
@@ -455,6 +457,7 @@ void IndexReader::read_storages(Cursor cursor) {
     std::vector<std::uint64_t> positions(1, 0);
     for (const ChunkEntry& chunk : opened_.chunks) positions.push_back(positions.back() + chunk.raw_bytes);
     Fields storages(cursor, "storages");
+    opened_.storages.reserve(std::min(storages.size(), cursor.bytes_left() / kLeastStorageEntry));
     while (storages.more()) {
         StorageEntry storage = storage_entry(storages.item());
         const auto first = static_cast<std::size_t>(storage.first_chunk);

@@ -50,6 +50,20 @@ void check_places(const ChunkStore& store) {
     }
 }
 
+/// Document and chunks; the index itself is gone when this returns.
+std::shared_ptr<ChunkStore> read_structure(const Source& source, Opened& opened, LongTexts& long_texts,
+                                           const Context& context) {
+    const std::string bytes = read_index(source, opened.footer, context);
+    IndexReader index(bytes, opened.footer.index_offset);
+    auto store =
+        std::make_shared<ChunkStore>(source.file, std::move(index.opened().chunks), std::move(index.opened().storages));
+    check_places(*store);
+    opened.document.format = "native";
+    opened.document.producer = index.opened().producer;
+    long_texts = index.read_tree(opened.document, store, context);
+    return store;
+}
+
 }  // namespace
 
 Opened open_native(const Source& source, const Context& context, Texts texts) {
@@ -62,15 +76,8 @@ Opened open_native(const Source& source, const Context& context, Texts texts) {
     check_file_header(head);
     Opened opened;
     opened.footer = parse_footer(source.tail, source.size_bytes);
-    const std::string bytes = read_index(source, opened.footer, context);
-    IndexReader index(bytes, opened.footer.index_offset);
-    auto store =
-        std::make_shared<ChunkStore>(source.file, std::move(index.opened().chunks), std::move(index.opened().storages));
-    opened.store = store;
-    check_places(*store);
-    opened.document.format = "native";
-    opened.document.producer = index.opened().producer;
-    LongTexts long_texts = index.read_tree(opened.document, store, context);
+    LongTexts long_texts;
+    const std::shared_ptr<ChunkStore> store = read_structure(source, opened, long_texts, context);
     walk(
         opened.document.root,
         [&](const Visit& visit) {
@@ -88,6 +95,7 @@ Opened open_native(const Source& source, const Context& context, Texts texts) {
         read_all(*ChunkStore::blob(store, long_texts.storages.at(node)), context.limits.max_inline_bytes);
         throw error;
     }
+    opened.store = store;
     opened.lost_texts = std::move(long_texts.lost);
     return opened;
 }

@@ -8,6 +8,7 @@
 #include "formats/native/codec.hpp"
 #include "formats/native/index_write.hpp"
 #include "libckpt/error.hpp"
+#include "libckpt/execute.hpp"
 #include "tests/formats/native_forged.hpp"
 #include "tests/scratch.hpp"
 
@@ -262,4 +263,24 @@ TEST_CASE("names that unpack to very much, time and again, are refused before th
         CHECK(error.message() == "the names beside its chunks are over the limit for a file of this size");
     }
     CHECK(context.io->bytes_read < bytes.size() / 10);
+}
+
+TEST_CASE("equal long texts in one place have the name of the first") {
+    const Scratch scratch;
+    const std::string path = scratch.file("a.ckpt");
+    Document document;
+    document.root = document.pool().dict();
+    for (const char* key : {"first", "second"}) {
+        document.root.dict().entries.emplace_back(document.pool().string(key),
+                                                  document.pool().string(std::string(9000, 'x') + "end"));
+    }
+    WriteOptions options;
+    options.codec = "raw";
+    execute(layout().plan(document, options, {}), path, Existing::kOverwrite, {});
+    std::string bytes = test::slurp(path);
+    bytes.at(bytes.find("xxxend")) = 'y';
+    spill(path, bytes);
+    CHECK_THROWS_WITH(read_document(all_formats(), path, {}), Catch::StartsWith(path + ": 'first': chunk 0 "));
+    CHECK(verify(path).at(0).path == "first");
+    CHECK(layout().salvage(Source::open(path, {}), {}).damage.size() == 2);
 }
