@@ -145,6 +145,14 @@ TypePtr TypeReader::type_value(const CommittedType& kind, std::string_view eleme
     if (kind.julia->is(kDataTypeType)) return data_type(type, element);
     if (kind.julia->is("Core.Union")) {
         std::vector<TypeParameter> parts;
+        if (type.cls == h5::TypeClass::kVlen) {  // before JLD2 0.2: the types themselves
+            const h5::HeapValue found = file_.heap_value(type, element);
+            const std::size_t size = type.base->size_bytes;
+            for (std::size_t at = 0; size > 0 && at + size <= found.bytes.size(); at += size)
+                parts.push_back(
+                    TypeParameter::of(data_type(*type.base, std::string_view(found.bytes).substr(at, size))));
+            return types_.plain("Core.Union", std::move(parts));
+        }
         for (const std::string_view name : {"datatype", "unionall"}) {
             const auto* found = member(name);
             for (const std::uint64_t address : references(*found->type, member_bytes(*found, element)))

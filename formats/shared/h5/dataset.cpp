@@ -142,6 +142,23 @@ void check_chunked(Dataset& dataset) {
     require(!layout.single_is_filtered || !dataset.filters.empty(), "a filtered chunk in a dataset without filters");
 }
 
+/// JLD2 0.1.12 to 0.3.1 gave a text of n bytes the shape of its bytes beside the type of the whole: of n times n bytes,
+/// n are stored.
+bool is_text_by_bytes(const Dataset& dataset, Cursor layout) {
+    const std::uint64_t size = dataset.type->size_bytes;
+    if (dataset.type->cls != TypeClass::kString || dataset.space.dims != std::vector<std::uint64_t>{size}) return false;
+    if (layout.u8() < 3) return false;
+    switch (static_cast<LayoutClass>(layout.u8())) {
+        case LayoutClass::kCompact:
+            return layout.u16() == size;
+        case LayoutClass::kContiguous:
+            layout.address();
+            return layout.length() == size;
+        default:
+            return false;
+    }
+}
+
 }  // namespace
 
 Dataspace read_dataspace(Cursor& cursor) {
@@ -219,16 +236,17 @@ Dataset read_dataset(const Image& image, const ObjectHeader& header) {
     const MessageBody space_body = message_body(image, *space);
     Cursor space_cursor(space_body.bytes, image.widths(), "dataspace");
     dataset.space = read_dataspace(space_cursor);
+    const MessageBody layout_body = message_body(image, *layout);
+    Cursor cursor(layout_body.bytes, image.widths(), "layout");
+    if (image.dialect() == Dialect::kJld2 && is_text_by_bytes(dataset, cursor)) dataset.space = Dataspace{};
     dataset.size_bytes = checked_product(dataset.space.element_count, dataset.type->size_bytes, "dataset");
     if (const Message* filters = header.find(MessageType::kFilters)) {
         const MessageBody body = message_body(image, *filters);
-        Cursor cursor(body.bytes, image.widths(), "filter pipeline");
-        dataset.filters = read_filters(cursor);
+        Cursor filter_cursor(body.bytes, image.widths(), "filter pipeline");
+        dataset.filters = read_filters(filter_cursor);
     }
     read_fill_value(image, header, dataset);
     dataset.layout.is_external = header.find(MessageType::kExternalFiles) != nullptr;
-    const MessageBody layout_body = message_body(image, *layout);
-    Cursor cursor(layout_body.bytes, image.widths(), "layout");
     dataset.layout.version = cursor.u8();
     require(dataset.layout.version >= 1 && dataset.layout.version <= 5, "layout has version {}",
             dataset.layout.version);
