@@ -8,8 +8,9 @@ _ckpt() {
     case $prev in
         --by) COMPREPLY=($(compgen -W "epoch step iter task run batch time" -- "$cur")); return ;;
         --to | --from | -t | -f) COMPREPLY=($(compgen -W "$(ckpt formats --json 2>/dev/null | sed -n 's/.*"name": "\(.*\)".*/\1/p')" -- "$cur")); return ;;
-        --compress) COMPREPLY=($(compgen -W "zstd gzip" -- "$cur")); return ;;
+        --compress) COMPREPLY=($(compgen -W "zstd gzip zlib" -- "$cur")); return ;;
         --codec) COMPREPLY=($(compgen -W "auto raw" -- "$cur")); return ;;
+        --julia) COMPREPLY=($(compgen -W "dict namedtuple" -- "$cur")); return ;;
         --role) COMPREPLY=($(compgen -W "model optimizer scheduler hyper-parameters log other" -- "$cur")); return ;;
         --digest) COMPREPLY=($(compgen -W "xxh3 sha256" -- "$cur")); return ;;
     esac
@@ -18,8 +19,8 @@ _ckpt() {
         last) words="--prior-to --up-to --at --by --pattern --index --next --json" ;;
         path) words="--next --by --pattern" ;;
         inspect) words="--from --depth --tensors --json --digest" ;;
-        convert) words="--from --to --compress --codec --keep-layout --overwrite --allow-loss" ;;
-        extract) words="--output --from --model-only --role --select --drop --rest --salvage --to --compress --codec --keep-layout --overwrite --allow-loss" ;;
+        convert) words="--from --to --compress --codec --keep-layout --julia --overwrite --allow-loss" ;;
+        extract) words="--output --from --model-only --role --select --drop --rest --salvage --to --compress --codec --keep-layout --julia --overwrite --allow-loss" ;;
         verify) words="--full --from --json --by --pattern" ;;
         formats) words="--json" ;;
     esac

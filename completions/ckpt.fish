@@ -35,6 +35,7 @@ complete -c ckpt -n '__fish_seen_subcommand_from convert' -l to
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l compress
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l codec
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l keep-layout
+complete -c ckpt -n '__fish_seen_subcommand_from convert' -l julia
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l overwrite
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l allow-loss
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l output
@@ -49,6 +50,7 @@ complete -c ckpt -n '__fish_seen_subcommand_from extract' -l to
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l compress
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l codec
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l keep-layout
+complete -c ckpt -n '__fish_seen_subcommand_from extract' -l julia
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l overwrite
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l allow-loss
 complete -c ckpt -n '__fish_seen_subcommand_from verify' -l full

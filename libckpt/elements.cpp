@@ -190,6 +190,51 @@ private:
         if (negation_ != Negation::kNone || conj_) apply_signs(target);
     }
 
+    struct Wide {
+        std::uint64_t low, high;
+    };
+
+    /// Runs that lie whole in the storage, some of them at a time: neighbours along the innermost dimension, which are
+    /// neighbours in the target too, so that whole lines of the cache are written.
+    template <typename T>
+    void copy_columns(std::size_t axis, std::uint64_t steps, std::size_t fast, std::uint64_t start,
+                      std::span<std::byte> target) const {
+        constexpr std::uint64_t kAtOnce = 64 / sizeof(T) < 16 ? 16 : 64 / sizeof(T);
+        const auto size_of = [&](std::size_t i) { return i == axis ? steps : axes_[i].size; };
+        const std::size_t inner = axes_.size() - 1;
+        std::vector<std::uint64_t> target_step(axes_.size(), 1);
+        for (std::size_t i = inner; i-- > axis;) target_step[i] = target_step[i + 1] * size_of(i + 1);
+        const std::uint64_t length = size_of(fast);
+        const std::uint64_t columns = size_of(inner);
+        std::uint64_t outer = 1;
+        for (std::size_t i = axis; i < inner; ++i) outer *= i == fast ? 1 : size_of(i);
+        const auto buffer = std::make_unique_for_overwrite<T[]>(static_cast<std::size_t>(length * kAtOnce));
+        for (std::uint64_t block = 0; block < outer; ++block) {
+            std::uint64_t from = start;
+            std::uint64_t to = 0;
+            std::uint64_t rest = block;
+            for (std::size_t i = inner; i-- > axis;) {
+                if (i == fast) continue;
+                from += rest % size_of(i) * axes_[i].stride;
+                to += rest % size_of(i) * target_step[i];
+                rest /= size_of(i);
+            }
+            for (std::uint64_t column = 0; column < columns; column += kAtOnce) {
+                const std::uint64_t count = std::min(kAtOnce, columns - column);
+                for (std::uint64_t k = 0; k < count; ++k) {
+                    storage_->read((from + (column + k) * axes_[inner].stride) * width_,
+                                   {reinterpret_cast<std::byte*>(buffer.get() + k * length),
+                                    static_cast<std::size_t>(length * width_)});
+                }
+                for (std::uint64_t i = 0; i < length; ++i) {
+                    std::byte* row = target.data() + (to + i * target_step[fast] + column) * sizeof(T);
+                    for (std::uint64_t k = 0; k < count; ++k)
+                        std::memcpy(row + k * sizeof(T), buffer.get() + k * length + i, sizeof(T));
+                }
+            }
+        }
+    }
+
     /// A box that lies thinly over the storage (some rows of a large column-major matrix): only its runs along the
     /// dimension with the smallest stride are read.
     void copy_runs(std::size_t axis, std::uint64_t steps, std::uint64_t start, std::span<std::byte> target) const {
@@ -201,6 +246,20 @@ private:
             runs *= size_of(i);
         }
         runs /= size_of(fast);
+        if (axes_[fast].stride == 1 && fast != axes_.size() - 1) {
+            switch (width_) {
+                case 1:
+                    return copy_columns<std::uint8_t>(axis, steps, fast, start, target);
+                case 2:
+                    return copy_columns<std::uint16_t>(axis, steps, fast, start, target);
+                case 4:
+                    return copy_columns<std::uint32_t>(axis, steps, fast, start, target);
+                case 8:
+                    return copy_columns<std::uint64_t>(axis, steps, fast, start, target);
+                default:
+                    return copy_columns<Wide>(axis, steps, fast, start, target);
+            }
+        }
         std::vector<std::uint64_t> target_step(axes_.size(), 1);  // in elements of the box
         for (std::size_t i = axes_.size() - 1; i-- > axis;) target_step[i] = target_step[i + 1] * size_of(i + 1);
         const std::uint64_t length = size_of(fast);
@@ -233,10 +292,6 @@ private:
             }
         }
     }
-
-    struct Wide {
-        std::uint64_t low, high;
-    };
 
     /// Row-major walk of the box through a buffer that holds its span. The two innermost dimensions are done in tiles,
     /// so that a transposition stays in the cache on both sides.

@@ -30,6 +30,8 @@ struct WriteOptions {
     std::string codec;         ///< "" or "raw", where the format chooses codecs itself
     bool keep_layout = false;  ///< chunks, filters and fill values as the document's file had them, where it says so
     bool allow_loss = false;   ///< write what can be written, leave out the rest
+    /// Dicts all of whose keys are identifiers as named tuples, where the layout's language tells them from dicts.
+    bool named_tuples = false;
 };
 
 /// What a layout can hold; shown by `ckpt formats`.

@@ -96,6 +96,18 @@ const std::vector<Convention>& conventions() {
     return kTable;
 }
 
+/// Parts of one entry that holds the whole training state, by its name and theirs.
+struct InnerPart {
+    std::string_view entry;
+    std::string_view name;
+    Role role;
+};
+constexpr InnerPart kInnerParts[] = {
+    {"state", "parameters", Role::kModel},
+    {"state", "states", Role::kModel},
+    {"state", "optimizer_state", Role::kOptimizer},
+};
+
 std::string lower(std::string_view text) {
     std::string result(text);
     for (auto& c : result) {
@@ -137,9 +149,11 @@ Role parse_role(std::string_view name) {
 
 Role Roles::role_of(std::string_view path) const {
     if (whole_is_model) return Role::kModel;
-    for (const auto& [part, role] : parts) {
-        if (path == part || (path.size() > part.size() && path.starts_with(part) && path[part.size()] == '/'))
-            return role;
+    for (const auto* table : {&inner_parts, &parts}) {
+        for (const auto& [part, role] : *table) {
+            if (path == part || (path.size() > part.size() && path.starts_with(part) && path[part.size()] == '/'))
+                return role;
+        }
     }
     return Role::kOther;
 }
@@ -168,7 +182,20 @@ Roles classify_roles(const Document& document) {
             std::find_if(std::begin(kKeys), std::end(kKeys), [&](const RoleName& known) { return known.name == key; });
         roles.parts.emplace_back(child.component, found != std::end(kKeys) ? found->role : Role::kOther);
     }
+    for (const auto& part : children(root)) {
+        const auto below = children(part.value);
+        const auto has = [&](std::string_view name) {
+            return std::any_of(below.begin(), below.end(), [&](const Child& c) { return c.component == name; });
+        };
+        if (part.component != "state" || !has("parameters") || !(has("optimizer_state") || has("states"))) continue;
+        for (const auto& inner : kInnerParts) {
+            if (has(inner.name))
+                roles.inner_parts.emplace_back(fmt::format("{}/{}", inner.entry, inner.name), inner.role);
+        }
+        roles.system = "Lux";
+    }
     for (const auto& convention : conventions()) {
+        if (!roles.system.empty()) break;
         if (std::all_of(convention.keys.begin(), convention.keys.end(),
                         [&](std::string_view key) { return root.dict().find(key) != nullptr; })) {
             roles.system = convention.system;

@@ -23,6 +23,8 @@ struct Roles {
         system;  ///< who saves like this: "Lightning", "Mammoth", "plain state dict", ...; empty if no convention fits.
                  ///< Never "Fabric": the keys of its files are those that its user gave, so nothing tells them apart
     std::vector<std::pair<std::string, Role>> parts;  ///< escaped path of a part and its role, in document order
+    /// The same for parts of a part, where one entry holds the whole training state ("state/parameters").
+    std::vector<std::pair<std::string, Role>> inner_parts;
     bool whole_is_model = false;
 
     Role role_of(std::string_view path) const;

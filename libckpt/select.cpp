@@ -150,7 +150,33 @@ public:
           roles_(classify_roles(document)),
           rules_(selection.rules) {}
 
+    /// An object that is looked into, because it holds parts with roles of their own: its fields are its items.
+    bool is_looked_into(const Value& value) const { return value.is(Kind::kObject) && value.node() == inner_object_; }
+    bool opens(const Value& value) const { return is_opened(value) || is_looked_into(value); }
+    std::size_t items_of(const Value& value) const {
+        return is_looked_into(value) ? value.node()->recipe->state.dict().entries.size() : item_count(value);
+    }
+
+    /// Which entry of the root holds parts with roles of their own, and whether it is an object of nothing but fields.
+    void find_inner_parts() {
+        if (roles_.inner_parts.empty() || !document_.root.is(Kind::kDict)) return;
+        const std::string& first = roles_.inner_parts.front().first;
+        const auto below = children(document_.root);
+        for (std::size_t i = 0; i < below.size(); ++i) {
+            if (below[i].component != first.substr(0, first.find('/'))) continue;
+            inner_entry_ = i;
+            inner_name_ = below[i].component;
+            const Value& value = below[i].value;
+            if (!value.is(Kind::kObject)) return;
+            const Recipe* recipe = value.node()->recipe.get();
+            const bool is_fields = recipe != nullptr && recipe->state.is(Kind::kDict) &&
+                                   children(value).size() == recipe->state.dict().entries.size();
+            if (is_fields) inner_object_ = value.node();
+        }
+    }
+
     Selected run() {
+        find_inner_parts();
         Selected result;
         result.document.adopt_pools(document_);
         result.document.format = document_.format;
@@ -163,6 +189,8 @@ public:
             const auto model = selection_.model_only && side_ == Side::kTaken ? only_model() : std::nullopt;
             const auto& kept = places_[0].edges;
             if (model && kept.size() == 1 && kept[0].index == *model) result.document.root = result_of(kept[0]);
+            if (selection_.model_only && side_ == Side::kTaken && kept.size() == 1 && kept[0].index == inner_entry_)
+                result.document.root = inner_model(result_of(kept[0]));
         }
         const bool has_root = is_opened(document_.root) ? !places_[0].edges.empty() : takes_root() == wants_taken();
         if (!has_root) {
@@ -197,6 +225,13 @@ private:
         std::size_t next = 0;
     };
 
+    /// The model's parts in the entry that holds them: as a dict, or the one that there is.
+    static Value inner_model(const Value& entry) {
+        const Value parts = entry.is(Kind::kObject) ? entry.node()->recipe->state : entry;
+        const bool is_alone = parts.is(Kind::kDict) && parts.dict().entries.size() == 1;
+        return is_alone ? parts.dict().entries.front().second : parts;
+    }
+
     bool wants_taken() const { return side_ == Side::kTaken; }
 
     /// Which top-level entry is the model, where exactly one is and it is not the whole.
@@ -230,6 +265,13 @@ private:
     }
 
     RuleStates::Id state_below(std::size_t place, std::size_t index, std::string_view component) {
+        if (place != 0 && place == inner_place_) {
+            const std::string path = inner_name_ + "/" + std::string(component);
+            for (const auto& [part, role] : roles_.inner_parts) {
+                if (part == path)
+                    return rules_.step(rules_.step(rules_.start(takes_role(role)), inner_name_), component);
+            }
+        }
         if (place != 0) return rules_.step(places_[place].state, component);
         Role role = roles_.whole_is_model ? Role::kModel : Role::kOther;
         if (index < roles_.parts.size()) role = roles_.parts[index].second;
@@ -245,7 +287,7 @@ private:
             places_of_[value.node()].push_back(place);
             open.emplace(value.node(), place);
             Frame frame{place, children(value)};
-            frame.below.resize(item_count(value));  // `__dict__` goes with the container
+            frame.below.resize(items_of(value));  // `__dict__` goes with the container
             stack.push_back(std::move(frame));
         };
         enter(document_.root, rules_.start(true));
@@ -262,7 +304,7 @@ private:
             const std::size_t index = frame.next++;
             const Child& child = frame.below[index];
             const RuleStates::Id state = state_below(place, index, child.component);
-            if (!is_opened(child.value)) {
+            if (!opens(child.value)) {
                 if (rules_.takes(state) == wants_taken())
                     places_[place].edges.push_back({index, child.value, kNoPlace});
             } else if (const auto above = open.find(child.value.node()); above != open.end()) {
@@ -270,6 +312,7 @@ private:
             } else if (const std::size_t known = find_place(child.value.node(), state); known != kNoPlace) {
                 keep_place(frame, known);
             } else {
+                if (place == 0 && index == inner_entry_) inner_place_ = places_.size();
                 enter(child.value, state);
             }
         }
@@ -293,7 +336,7 @@ private:
     /// A finished place that keeps the same as another of its container is that one, so that what was shared stays so.
     void settle(std::size_t place) {
         Place& settled = places_[place];
-        settled.changed = settled.edges.size() != item_count(settled.source);
+        settled.changed = settled.edges.size() != items_of(settled.source);
         for (const std::size_t other : places_of_[settled.source.node()]) {
             if (other == place) return;
             const auto& others = places_[other].edges;
@@ -337,7 +380,10 @@ private:
             const Place& place = places_[i];
             if (place.same_as != i || !place.changed || place.edges.empty()) continue;
             for (const auto& edge : place.edges) {
-                if (place.source.is(Kind::kDict)) {
+                if (place.source.is(Kind::kObject)) {
+                    place.result.node()->recipe->state.dict().entries.emplace_back(
+                        place.source.node()->recipe->state.dict().entries[edge.index].first, result_of(edge));
+                } else if (place.source.is(Kind::kDict)) {
                     place.result.dict().entries.emplace_back(place.source.dict().entries[edge.index].first,
                                                              result_of(edge));
                 } else {
@@ -353,11 +399,14 @@ private:
         Node* node = nullptr;
         if (value.is(Kind::kDict)) {
             node = pool.make<DictNode>();
+        } else if (value.is(Kind::kObject)) {
+            node = pool.make<ObjectNode>();
         } else {
             node = pool.make<SequenceNode>(value.kind());
         }
         node->type = source.type;
         if (source.recipe) node->recipe = std::make_unique<Recipe>(*source.recipe);
+        if (value.is(Kind::kObject)) node->recipe->state = pool.dict();
         if (source.attributes) node->attributes = std::make_unique<NamedValues>(*source.attributes);
         return Value::of(node);
     }
@@ -379,6 +428,10 @@ private:
     Side side_;
     Roles roles_;
     RuleStates rules_;
+    std::size_t inner_entry_ = std::numeric_limits<std::size_t>::max();  ///< of the root: holds parts with roles
+    std::string inner_name_;
+    const Node* inner_object_ = nullptr;
+    std::size_t inner_place_ = std::numeric_limits<std::size_t>::max();
     std::vector<Place> places_;  ///< the root's first
     std::unordered_map<const Node*, std::vector<std::size_t>> places_of_;
 };

@@ -64,15 +64,19 @@ IndexBound BoundOptions::bound() const {
 void OutputOptions::declare(CLI::App& app) {
     app.add_option("-t,--to", to, "Layout of the output (default: by its extension; `ckpt formats` lists them)")
         ->type_name("LAYOUT");
-    app.add_option("--compress", compress, "Compress the tensors where the layout can: zstd or gzip")
+    app.add_option("--compress", compress, "Compress the tensors where the layout can: zstd, gzip or zlib")
         ->type_name("CODEC")
-        ->check(CLI::IsMember({"zstd", "gzip"}));
+        ->check(CLI::IsMember({"zstd", "gzip", "zlib"}));
     app.add_option("--codec", codec,
                    "How a native checkpoint stores tensors: auto (smallest, default) or raw (aligned, to be mapped)")
         ->type_name("CODEC")
         ->check(CLI::IsMember({"auto", "raw"}));
     app.add_flag("--keep-layout", keep_layout,
                  "Store HDF5 datasets in the chunks and filters that they had when they were read");
+    app.add_option("--julia", julia,
+                   "What a JLD2 file makes of dicts whose keys are all identifiers: dict (default) or namedtuple")
+        ->type_name("KIND")
+        ->check(CLI::IsMember({"dict", "namedtuple"}));
     app.add_flag("--overwrite", overwrite, "Replace the output if it exists");
     app.add_flag("--allow-loss", allow_loss, "Write what the layout can hold and leave out the rest");
 }
@@ -113,6 +117,7 @@ ExitCode write_document(Session& session, const Document& document, const std::s
     WriteOptions write;
     write.output_name = std::filesystem::path(path).filename().string();
     write.compress = options.compress;
+    write.named_tuples = options.julia == "namedtuple";
     write.codec = options.codec == "auto" ? "" : options.codec;
     const auto codecs = format.capabilities().codecs;
     if (!options.codec.empty() && std::find(codecs.begin(), codecs.end(), options.codec) == codecs.end()) {

@@ -38,6 +38,7 @@ struct OutputOptions {
     std::string compress;
     std::string codec;
     bool keep_layout = false;
+    std::string julia;
     bool overwrite = false;
     bool allow_loss = false;
     void declare(CLI::App& app);

@@ -1,23 +1,16 @@
-// Names of links for keys (README: "Names").
+// Text and names of links, from the engine (README: "Names").
 #pragma once
 
-#include <string>
-
+#include "formats/shared/h5/link_name.hpp"
 #include "formats/shared/h5/text.hpp"
-#include "libckpt/value.hpp"
 
 namespace ckpt::hdf5 {
 
 using h5::is_plain_text;
 using h5::is_strict_utf8;
+using h5::link_name;
+using h5::LinkName;
 using h5::name_to_text;
 using h5::text_to_name;
-
-struct LinkName {
-    std::string name;
-    bool is_the_key = false;  ///< `name_to_text(name)` is the very key
-};
-/// A legible name for a key, legal in HDF5. Not necessarily unique.
-LinkName link_name(const Value& key);
 
 }  // namespace ckpt::hdf5

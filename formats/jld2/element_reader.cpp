@@ -394,6 +394,9 @@ Value ObjectReader::simple(const h5::Datatype& type, const CommittedType* commit
         }
         case h5::TypeClass::kVlen:
             count_items(1);
+            // JLD2 leaves unassigned slots zero; libhdf5, whose types are of version 1, so writes empty texts.
+            if (type.is_string && type.version >= 3 && bytes.find_first_not_of('\0') == std::string_view::npos)
+                return undef();
             if (type.is_string) return text_value(type, committed, bytes);
             break;
         case h5::TypeClass::kString: {

@@ -5,6 +5,7 @@
 
 #include "formats/jld2/names.hpp"
 #include "formats/jld2/read_document.hpp"
+#include "formats/jld2/write_document.hpp"
 #include "formats/shared/h5/h5.hpp"
 #include "libckpt/error.hpp"
 #include "libckpt/walk.hpp"
@@ -41,7 +42,7 @@ public:
     std::string_view name() const noexcept override { return "jld2"; }
     std::vector<std::string_view> extensions() const override { return {"jld2"}; }
     Capabilities capabilities() const override {
-        return {false, false, "JLD2, as Julia's JLD2.jl writes it", "everything", {}, {}};
+        return {true, false, "JLD2, as Julia's JLD2.jl writes it", "everything", {"zlib"}, {}};
     }
 
     Evidence probe(const Source& source) const noexcept override {
@@ -56,10 +57,21 @@ public:
         return jld2::read_document(open_file(source, context), source, context);
     }
 
-    std::vector<Loss> preflight(const Document&, const WriteOptions&) const override { return {}; }
+    std::vector<Loss> preflight(const Document& document, const WriteOptions&) const override {
+        return jld2::losses(document);
+    }
 
-    WritePlan plan(const Document&, const WriteOptions&, const Context&) const override {
-        throw Error(ErrorCode::kUnsupported, "JLD2 is not written");
+    WritePlan plan(const Document& document, const WriteOptions& options, const Context& context) const override {
+        if (!options.compress.empty() && options.compress != "zlib")
+            throw_error(ErrorCode::kRefused, "JLD2 compresses by zlib, not by {}", options.compress);
+        const auto losses = jld2::losses(document);
+        if (!losses.empty() && !options.allow_loss) {
+            std::string text = "cannot be written as JLD2 without loss:";
+            for (const Loss& loss : losses) text += fmt::format(" '{}' {};", loss.path, loss.what);
+            text.pop_back();
+            throw Error(ErrorCode::kRefused, text);
+        }
+        return jld2::plan_document(document, options, context);
     }
 
     /// Quick: the structure. Full: all elements of all arrays, through their filters.

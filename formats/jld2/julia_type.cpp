@@ -87,7 +87,7 @@ private:
         out_ += escaped(type->name);
         // A name without a dot and without braces is a variable.
         const bool has_dot = type->name.find('.') != std::string::npos;
-        const bool is_bare = type->parameters.empty() && !type->is("Core.Union");
+        const bool is_bare = type->parameters.empty() && !type->is("Core.Union") && !type->is("Core.Tuple");
         if (type->kind == JuliaType::Kind::kVariable || (is_bare && has_dot)) return;
         out_ += '{';
         for (std::size_t i = 0; i < type->parameters.size(); ++i) {

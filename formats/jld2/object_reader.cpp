@@ -104,7 +104,7 @@ Value ObjectReader::object_value(std::uint64_t address, std::size_t place) {
             dict.node()->set_attribute(kGroupAttribute, Value::boolean(true));
             met_[address] = dict;
             add_noted(dict, notes, place);
-            tasks_.push_back({Form::kGroup, place, object, {}, nullptr, dict, {}});
+            tasks_.push_back({Form::kGroup, place, object, {}, nullptr, dict, notes});
             return dict;
         }
         case h5::ObjectKind::kDataset:
@@ -135,7 +135,10 @@ ObjectNotes ObjectReader::read_notes(const h5::Object& object, std::size_t place
             notes.element_type = file_->reference(*attribute.type, attribute.bytes).address;
         } else if (attribute.name == "ckpt:more" && is_reference) {
             notes.more = file_->reference(*attribute.type, attribute.bytes).address;
+        } else if (attribute.name == "ckpt:keys" && is_reference) {
+            notes.keys = file_->reference(*attribute.type, attribute.bytes).address;
         } else if (attribute.type->cls == h5::TypeClass::kString) {
+            if (attribute.name == "ckpt:root") notes.root = attribute.bytes;
             if (attribute.name == "ckpt:kind") notes.kind = attribute.bytes;
             if (attribute.name == "ckpt:type") notes.type = attribute.bytes;
         }
@@ -268,6 +271,8 @@ void ObjectReader::fill_group(const Task& task) {
         }
         entries.emplace_back(pool().string(name), value_at(*address, task.place, name));
     }
+    if (task.notes.keys != 0)
+        keys_.push_back({&task.value.dict(), value_at(task.notes.keys, task.place, "ckpt:keys"), task.place});
 }
 
 void ObjectReader::fill_list(const Task& task) {
@@ -306,7 +311,9 @@ void ObjectReader::fill_list(const Task& task) {
             Value item = element(type, task.type, std::string_view(block).substr(i * size, size), task.place,
                                  std::to_string(done + i));
             // Wide integers in an array of them are said to be so by the array.
-            if (item.is(Kind::kInt) && (item.type() == kInt128Type || item.type() == kUInt128Type))
+            const bool is_wide =
+                element_type != nullptr && (element_type->is(kInt128Type) || element_type->is(kUInt128Type));
+            if (is_wide && item.is(Kind::kInt) && item.node() != nullptr)
                 item = static_cast<ScalarNode*>(item.node())->value;
             items.push_back(item);
         }
@@ -420,8 +427,9 @@ Value ObjectReader::read_root() {
     const auto root = file_->object(file_->root_address());
     Value dict = pool().dict();
     met_[root->address()] = dict;
-    add_noted(dict, read_notes(*root, 0), 0);
-    tasks_.push_back({Form::kGroup, 0, root, {}, nullptr, dict, {}});
+    const ObjectNotes root_notes = read_notes(*root, 0);
+    add_noted(dict, root_notes, 0);
+    tasks_.push_back({Form::kGroup, 0, root, {}, nullptr, dict, root_notes});
     std::uint64_t done = 0;
     const auto run = [&] {
         while (!tasks_.empty()) {
@@ -438,11 +446,20 @@ Value ObjectReader::read_root() {
         noted_[index].more = more;
         run();
     }
+    for (const PendingKeys& pending : keys_) {
+        auto& entries = pending.dict->entries;
+        const bool is_sound = pending.keys.is(Kind::kList) && pending.keys.sequence().items.size() == entries.size();
+        // Names that Julia added have no keys beside them: then the names are the keys.
+        if (!is_sound) continue;
+        for (std::size_t i = 0; i < entries.size(); ++i) entries[i].first = pending.keys.sequence().items[i];
+    }
     for (const PendingSet& pending : sets_) {
         if (!pending.dict.is(Kind::kDict)) continue;
         for (const auto& [key, value] : pending.dict.dict().entries) pending.set->items.push_back(key);
     }
     name_types();
+    if (!root_notes.root.empty() && dict.dict().entries.size() == 1 && dict.dict().find(root_notes.root) != nullptr)
+        return *dict.dict().find(root_notes.root);
     return dict;
 }
 

@@ -21,7 +21,9 @@ struct ObjectNotes {
     std::optional<std::vector<std::int64_t>> dimensions;  ///< Julia's order
     std::uint64_t element_type = 0;                       ///< `julia_type` of an array of references
     std::string kind, type;                               ///< `ckpt:kind`, `ckpt:type`
+    std::string root;                                     ///< `ckpt:root`, of the root group
     std::uint64_t more = 0;                               ///< `ckpt:more`
+    std::uint64_t keys = 0;                               ///< `ckpt:keys`, of a group
 };
 
 /// Not thread-safe; what it makes refers to the file, not to the reader.
@@ -70,6 +72,11 @@ private:
         const CommittedType* type;
         Value value;
         ObjectNotes notes;
+    };
+    struct PendingKeys {
+        DictNode* dict;
+        Value keys;
+        std::size_t place;
     };
     struct PendingSet {
         SequenceNode* set;
@@ -143,6 +150,7 @@ private:
     std::unordered_map<const CommittedType*, std::unique_ptr<CommittedType>> written_forms_;
     std::vector<Task> tasks_;
     std::vector<PendingSet> sets_;
+    std::vector<PendingKeys> keys_;
     std::vector<std::pair<DictNode*, TypePtr>> named_tuples_;
     std::vector<Noted> noted_;
     std::vector<std::pair<std::size_t, std::uint64_t>> more_;  ///< of noted_: addresses still to be read

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "formats/jld2/names.hpp"
+#include "formats/jld2/notes.hpp"
 #include "formats/jld2/object_reader.hpp"
 
 namespace ckpt::jld2 {
@@ -42,6 +43,7 @@ Document read_document(std::shared_ptr<const h5::H5File> file, const Source& sou
     document.producer = producer_of(header_facts(source.head));
     ObjectReader reader(std::move(file), source.path, document, context);
     document.root = reader.read_root();
+    apply_notes(document, reader.noted());
     return document;
 }
 

@@ -75,6 +75,36 @@ TEST_CASE("an expanded view of four TiB is read in any place without being made"
     CHECK(part == "abcdabcd");
 }
 
+TEST_CASE("rows of a column-major array that is larger than any buffer are gathered by columns") {
+    // Wide enough for its runs to be read one by one: 1100 rows of 2 x 1050 elements, column-major.
+    constexpr std::int64_t kRows = 1100;
+    constexpr std::int64_t kColumns = 2100;
+    for (const DType dtype : {DType::kUInt8, DType::kFloat16, DType::kFloat32, DType::kFloat64, DType::kComplex128}) {
+        const unsigned width = dtype_width(dtype);
+        TensorNode tensor;
+        tensor.dtype = dtype;
+        tensor.shape = {kRows, 2, kColumns / 2};
+        tensor.stride = column_major_strides(tensor.shape);
+        std::string bytes(static_cast<std::size_t>(kRows * kColumns) * width, '\0');
+        for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(i * 2654435761U >> 13);
+        tensor.storage = std::make_shared<const Storage>(Storage{memory_blob(bytes), ""});
+        const BlobPtr blob = logical_blob(tensor);
+        for (const std::uint64_t from : {std::uint64_t{0}, std::uint64_t{12345}, blob->size_bytes() - 300000}) {
+            std::string found(300000, '\0');
+            blob->read(from, std::as_writable_bytes(std::span(found.data(), found.size())));
+            for (std::size_t i = 0; i < found.size(); i += 997) {
+                const std::uint64_t element = (from + i) / width;
+                const std::uint64_t row = element / kColumns;
+                const std::uint64_t middle = element / (kColumns / 2) % 2;
+                const std::uint64_t column = element % (kColumns / 2);
+                const std::uint64_t place = row + kRows * (middle + 2 * column);
+                INFO(dtype_name(dtype) << " byte " << from + i);
+                REQUIRE(found[i] == bytes[static_cast<std::size_t>(place * width + (from + i) % width)]);
+            }
+        }
+    }
+}
+
 TEST_CASE("digests are those of the elements") {
     CHECK(sha256_hex("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     CHECK(digest_sha256(*memory_blob("abc")) == sha256_hex("abc"));

@@ -123,8 +123,11 @@ void check_contiguous(const Image& image, const Layout& layout, std::uint64_t du
 }
 
 /// The last dimension of the message is the element's size.
-void check_chunked(Dataset& dataset) {
+void check_chunked(Dataset& dataset, Dialect dialect) {
     Layout& layout = dataset.layout;
+    // JLD2 counts the dimensions of Julia's array, which are none where the dataspace has a single one of size 1.
+    const bool is_bare = layout.chunk.size() == 1 && dataset.space.dims == std::vector<std::uint64_t>{1};
+    if (dialect == Dialect::kJld2 && is_bare) layout.chunk.insert(layout.chunk.begin(), 1);
     require(dataset.space.kind == Dataspace::Kind::kSimple && !dataset.space.dims.empty() &&
                 layout.chunk.size() == dataset.space.dims.size() + 1,
             "chunks have rank {}, the dataset has {}", layout.chunk.empty() ? 0 : layout.chunk.size() - 1,
@@ -256,7 +259,7 @@ Dataset read_dataset(const Image& image, const ObjectHeader& header) {
         read_new_layout(cursor, dataset.layout, dataset.size_bytes);
     }
     if (dataset.layout.cls == LayoutClass::kContiguous) check_contiguous(image, dataset.layout, dataset.size_bytes);
-    if (dataset.layout.cls == LayoutClass::kChunked) check_chunked(dataset);
+    if (dataset.layout.cls == LayoutClass::kChunked) check_chunked(dataset, image.dialect());
     return dataset;
 }
 

@@ -1,10 +1,10 @@
 // Names for keys.
-#include "formats/hdf5/text.hpp"
+#include "formats/shared/h5/link_name.hpp"
 
 #include "formats/shared/h5/text.hpp"
 #include "libckpt/path.hpp"
 
-namespace ckpt::hdf5 {
+namespace ckpt::h5 {
 namespace {
 
 constexpr std::size_t kMaxNameBytes = 1000;  // far below what HDF5 can hold; longer keys stand in full in ckpt:keys
@@ -20,7 +20,7 @@ std::string legible(std::string_view text) {
     if (text == ".") return "%2E";
     std::string name;
     for (std::size_t at = 0; at < text.size() && name.size() < kMaxNameBytes - 8;) {
-        const std::size_t size = h5::character_bytes(text, at);
+        const std::size_t size = character_bytes(text, at);
         if (size == 0) {
             name += '?';
             at += 1;
@@ -40,9 +40,9 @@ std::string legible(std::string_view text) {
 LinkName link_name(const Value& key) {
     if (!key.is(Kind::kString) || !key.type().empty()) return {legible(key_text(key)), false};
     const std::string_view text = key.as_string();
-    std::string name = h5::text_to_name(text);
-    if (is_legal_name(name) && h5::name_to_text(name) == text) return {std::move(name), true};
+    std::string name = text_to_name(text);
+    if (is_legal_name(name) && name_to_text(name) == text) return {std::move(name), true};
     return {legible(text), false};
 }
 
-}  // namespace ckpt::hdf5
+}  // namespace ckpt::h5

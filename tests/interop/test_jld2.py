@@ -1,0 +1,78 @@
+# Julia files: what h5py and h5dump find in those that ckpt writes, and what torch finds in what becomes of Julia's own.
+import pathlib
+import shutil
+import subprocess
+
+import h5py
+import numpy
+import torch
+
+from common import DATA, Tally, arguments, run, scratch
+from same import differences
+
+options = arguments()
+tally = Tally("jld2")
+
+
+def readable(path):
+    """Names of all datasets that h5py cannot read, but for the kinds that it does not know."""
+    bad, count = [], 0
+    with h5py.File(path, "r") as file:
+        names = []
+        file.visit(names.append)
+        for name in names:
+            if isinstance(file[name], h5py.Dataset):
+                count += 1
+                try:
+                    file[name][()]
+                except TypeError as error:  # 128-bit integers
+                    if "understood" not in str(error):
+                        bad.append(f"{name}: {error}")
+                except (OSError, RuntimeError) as error:  # the empty String is a type of 0 bytes
+                    if "size" not in str(error):
+                        bad.append(f"{name}: {error}")
+    return bad, count
+
+
+with scratch() as name:
+    folder = pathlib.Path(name)
+    for path in sorted((DATA / "jld2").rglob("*.jld2")):
+        out = folder / "again.jld2"
+        for extra in ([], ["--compress", "zlib"]):
+            code, _, err = run(options.ckpt, "convert", "--overwrite", *extra, path, out)
+            if not tally.check(code == 0, f"{path.name}: written again: {err}"):
+                continue
+            bad, count = readable(out)
+            tally.check(not bad and count > 0, f"{path.name} {extra}: h5py reads all of {count} datasets: {bad[:3]}")
+            if shutil.which("h5dump"):
+                dumped = subprocess.run(["h5dump", str(out)], capture_output=True, timeout=120)
+                tally.check(dumped.returncode == 0, f"{path.name} {extra}: h5dump: {dumped.stderr[:200]}")
+            else:
+                tally.skip("h5dump is not installed")
+
+    # W[i, j] of torch is W[i+1, j+1] of Julia: in HDF5, which has Julia's dimensions reversed, W[j, i].
+    weights = {"w": torch.arange(12, dtype=torch.float32).reshape(3, 4), "b": torch.arange(5).to(torch.bfloat16), "t": torch.randn(64, 48).t(),
+               "n": {"a": torch.randn(2, 3, 4, dtype=torch.float64), "tied": None}, "step": 7, "names": ["x", "y"], "pair": (1, 2.5)}
+    weights["n"]["tied"] = weights["w"]
+    torch.save(weights, folder / "a.pt")
+    for extra in ([], ["--compress", "zlib"], ["--julia", "namedtuple"]):
+        code, _, err = run(options.ckpt, "convert", "--overwrite", *extra, folder / "a.pt", folder / "a.jld2")
+        tally.check(code == 0, f"a.pt -> a.jld2 {extra}: {err}")
+        with h5py.File(folder / "a.jld2", "r") as file:
+            tally.check(numpy.array_equal(file["w"][()].T, weights["w"].numpy()), f"{extra}: h5py sees the transpose of w")
+            tally.check(file["b"].dtype == numpy.float32 and numpy.array_equal(file["b"][()], weights["b"].float().numpy()), f"{extra}: bfloat16 as Float32")
+            tally.check(numpy.array_equal(file["t"][()].T, weights["t"].numpy()), f"{extra}: a transposed view")
+            tally.check(int(file["step"][()]) == 7, f"{extra}: an integer")
+        code, _, err = run(options.ckpt, "convert", "--overwrite", folder / "a.jld2", folder / "b.pt")
+        tally.check(code == 0, f"a.jld2 -> b.pt {extra}: {err}")
+        back = torch.load(folder / "b.pt", weights_only=True)
+        found = differences(weights, back)
+        tally.check(not found, f"{extra}: torch finds what it saved: {found}")
+        tally.check(back["n"]["tied"] is back["w"] and back["t"].stride() == weights["t"].stride(), f"{extra}: ties and strides")
+
+    code, _, err = run(options.ckpt, "convert", DATA / "jld2" / "layout1" / "checkpoint=5.jld2", folder / "julia.pt")
+    tally.check(code == 0, f"checkpoint=5.jld2 -> julia.pt: {err}")
+    state = torch.load(folder / "julia.pt", weights_only=False)
+    weight = state["model_state"]["layers"][0]["weight"]
+    tally.check(weight.shape == (4, 3) and abs(weight[0, 1].item() - 0.17) < 1e-6 and abs(weight[1, 0].item() - 0.26) < 1e-6, "torch sees Julia's matrices")
+tally.finish()
