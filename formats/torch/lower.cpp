@@ -5,8 +5,8 @@
 #include <cstring>
 #include <initializer_list>
 
+#include "formats/shared/pickle/tagged.hpp"
 #include "formats/torch/storage_types.hpp"
-#include "formats/torch/tagged.hpp"
 #include "libckpt/elements.hpp"
 #include "libckpt/error.hpp"
 #include "libckpt/walk.hpp"

@@ -2,17 +2,17 @@
 #include "formats/torch/torch_format.hpp"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 
+#include "formats/shared/pickle/dangerous.hpp"
+#include "formats/shared/pickle/node_attributes.hpp"
 #include "formats/shared/pickle/pickle.hpp"
+#include "formats/shared/pickle/tagged.hpp"
 #include "formats/torch/archive.hpp"
 #include "formats/torch/archive_writer.hpp"
 #include "formats/torch/lower.hpp"
-#include "formats/torch/node_attributes.hpp"
 #include "formats/torch/rebuild.hpp"
 #include "formats/torch/storage_types.hpp"
-#include "formats/torch/tagged.hpp"
 #include "libckpt/crc32.hpp"
 #include "libckpt/error.hpp"
 #include "libckpt/walk.hpp"
@@ -25,62 +25,8 @@ constexpr std::string_view kZipSignature = "PK\3\4";
 constexpr std::string_view kLegacyMagic = "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19\x2e";
 constexpr std::string_view kOldestMagic = "PYTORCH1";
 
-/// Modules whose functions run commands, open files or load code. A name from one of them in a checkpoint is pointed
-/// out; nothing is ever called, whatever its name.
-constexpr std::array kDangerousModules = {"os",
-                                          "posix",
-                                          "nt",
-                                          "subprocess",
-                                          "sys",
-                                          "socket",
-                                          "shutil",
-                                          "pty",
-                                          "runpy",
-                                          "importlib",
-                                          "pickle",
-                                          "marshal",
-                                          "ctypes",
-                                          "webbrowser",
-                                          "builtins.eval",
-                                          "builtins.exec",
-                                          "builtins.open",
-                                          "builtins.compile",
-                                          "builtins.getattr",
-                                          "builtins.apply",
-                                          "builtins.__import__",
-                                          "builtins.breakpoint",
-                                          "torch.serialization",
-                                          "torch.load",
-                                          "torch.jit",
-                                          "timeit",
-                                          "code",
-                                          "pdb",
-                                          "pip",
-                                          "operator.attrgetter",
-                                          "operator.methodcaller",
-                                          "functools.reduce",
-                                          "_posixsubprocess",
-                                          "commands",
-                                          "platform",
-                                          "asyncio",
-                                          "requests",
-                                          "urllib"};
-
-bool is_dangerous(std::string_view global) {
-    if (global == "torch.serialization._get_layout" || global.starts_with("torch.jit._pickle.")) return false;
-    return std::any_of(kDangerousModules.begin(), kDangerousModules.end(), [&](std::string_view name) {
-        return global == name || (global.starts_with(name) && global[name.size()] == '.');
-    });
-}
-
-/// Says which names a Python unpickler would have called.
-void warn_of_globals(const std::vector<std::string>& globals, const Context& context) {
-    for (const auto& global : globals) {
-        if (is_dangerous(global))
-            context.warn(fmt::format(
-                "the pickle names '{}', which Python would load and may run; here it is only shown", global));
-    }
-}
+/// Attributes of nodes, without prefix. torch does not look at records that it does not know.
+constexpr std::string_view kAttributesRecord = ".ckpt/attributes.pkl";
 
 /// Gives classes' names to what only torch knows to be a dtype, a layout or a quantization scheme, and checks each
 /// tensor's bounds.
@@ -216,7 +162,8 @@ public:
         if (pickle.find("__kind__") != std::string::npos) restore_tagged_values(document);
         if (const ZipMember* member = archive.record(kAttributesRecord)) {
             const std::string attributes = archive.pickle_bytes(*member, context);
-            apply_node_attributes(document, read_pickle(attributes, document.pool(), rebuilder, context), context);
+            apply_node_attributes(document, read_pickle(attributes, document.pool(), rebuilder, context),
+                                  fmt::format("record '{}'", kAttributesRecord), context);
         }
         point_out_leftovers(archive, rebuilder, context);
         settle(document, context);
@@ -249,7 +196,7 @@ public:
         std::string pickle = write_pickle(document.root, protocol, lowering);
         std::vector<ExtraRecord> extra;
         Pool scratch;
-        if (const auto attributes = collect_node_attributes(scratch, document)) {
+        if (const auto attributes = collect_node_attributes(scratch, document, "torch:")) {
             lowering.next_pickle();
             extra.push_back({std::string(kAttributesRecord), write_pickle(*attributes, protocol, lowering)});
         }

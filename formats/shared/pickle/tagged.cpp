@@ -1,5 +1,5 @@
 // Tagging and restoring; neither recurses, so depth and cycles are harmless.
-#include "formats/torch/tagged.hpp"
+#include "formats/shared/pickle/tagged.hpp"
 
 #include <algorithm>
 #include <array>

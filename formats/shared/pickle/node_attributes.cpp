@@ -1,5 +1,5 @@
 // Collecting attributes by path, and hanging them up again.
-#include "formats/torch/node_attributes.hpp"
+#include "formats/shared/pickle/node_attributes.hpp"
 
 #include <fmt/format.h>
 
@@ -17,9 +17,9 @@ namespace {
 // Paths are as long as the document is deep; what hangs deeper than any real layout goes is not looked for.
 constexpr std::size_t kMostDepth = 1000;
 
-/// What is written in torch's own words needs no second place, and a torch file has no use for another's chunks.
-bool is_foreign(std::string_view name) {
-    return !name.starts_with("torch:") && !name.starts_with("pickle:") && !is_storage_attribute(name);
+/// What is written in the layout's own words needs no second place, and it has no use for another's chunks.
+bool is_foreign(std::string_view name, std::string_view own_prefix) {
+    return !name.starts_with(own_prefix) && !name.starts_with("pickle:") && !is_storage_attribute(name);
 }
 
 /// A node for a value that is held in place, so that attributes can hang on it; null for what has none.
@@ -83,7 +83,7 @@ void hang(Node& node, const Value& attributes) {
 
 }  // namespace
 
-std::optional<Value> collect_node_attributes(Pool& scratch, const Document& document) {
+std::optional<Value> collect_node_attributes(Pool& scratch, const Document& document, std::string_view own_prefix) {
     const Value collected = scratch.dict();
     walk(
         document.root,
@@ -92,7 +92,7 @@ std::optional<Value> collect_node_attributes(Pool& scratch, const Document& docu
             if (node == nullptr || visit.same_as != nullptr || !node->attributes) return WalkStep::kInto;
             const Value attributes = scratch.dict();
             for (const auto& [name, value] : *node->attributes) {
-                if (is_foreign(name)) attributes.dict().entries.emplace_back(scratch.string(name), value);
+                if (is_foreign(name, own_prefix)) attributes.dict().entries.emplace_back(scratch.string(name), value);
             }
             if (!attributes.dict().entries.empty())
                 collected.dict().entries.emplace_back(scratch.string(visit.path), attributes);
@@ -103,9 +103,9 @@ std::optional<Value> collect_node_attributes(Pool& scratch, const Document& docu
     return collected;
 }
 
-void apply_node_attributes(Document& document, const Value& collected, const Context& context) {
+void apply_node_attributes(Document& document, const Value& collected, std::string_view place, const Context& context) {
     if (!collected.is(Kind::kDict)) {
-        context.warn(fmt::format("record '{}' holds no dict and is ignored", kAttributesRecord));
+        context.warn(fmt::format("{} holds no dict and is ignored", place));
         return;
     }
     std::unordered_map<std::string, Value> by_path;
@@ -127,7 +127,7 @@ void apply_node_attributes(Document& document, const Value& collected, const Con
         if (Node* node = replace_by_node(document, path)) {
             hang(*node, attributes);
         } else {
-            context.warn(fmt::format("record '{}' names '{}', which is not there", kAttributesRecord, path));
+            context.warn(fmt::format("{} names '{}', which is not there", place, path));
         }
     }
 }

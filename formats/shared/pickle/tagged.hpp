@@ -1,4 +1,5 @@
-// Classes that Python lacks: as dicts tagged `__type__`, and back (README: "Classes that Python lacks").
+// Classes that Python lacks: as dicts tagged `__type__`, and back (formats/torch/README.md: "Classes that Python
+// lacks").
 #pragma once
 
 #include "libckpt/document.hpp"
