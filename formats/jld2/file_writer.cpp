@@ -65,6 +65,15 @@ unsigned size_code(std::uint64_t size) {
     return size <= 0xff ? 0 : size <= 0xffff ? 1 : size <= 0xffffffff ? 2 : 3;
 }
 
+/// In how many bytes a chunk's dimensions are written. HDF5 2.0 opens a dataset only where they are as few as can be,
+/// JLD2 since 0.4.53 only where they are 1, 2, 4 or 8: so what Julia reads comes first (and is all that JLD2 itself,
+/// which always writes 8, gives).
+unsigned chunk_dim_bytes(const std::vector<std::uint64_t>& dims, std::uint64_t element_bytes) {
+    std::uint64_t largest = element_bytes;
+    for (const std::uint64_t dim : dims) largest = std::max(largest, dim);
+    return 1U << size_code(largest);
+}
+
 void pad_to(std::string& bytes, std::uint64_t alignment) {
     bytes.append(static_cast<std::size_t>((alignment - bytes.size() % alignment) % alignment), '\0');
 }
@@ -284,10 +293,11 @@ void FileWriter::set_dataset(ObjectId id, const DatasetSpec& spec) {
         add_message(messages, kFilters, 0, filters, "");
         layout.number(1, 2);
         layout.number(1, 2);  // one chunk, filtered
+        const auto dim_bytes = chunk_dim_bytes(spec.space.dims, spec.type.element_bytes);
         layout.number(1, spec.space.dims.size() + 1);
-        layout.number(1, 8);
-        for (const std::uint64_t dim : spec.space.dims) layout.number(8, dim);
-        layout.number(8, spec.type.element_bytes);
+        layout.number(1, dim_bytes);
+        for (const std::uint64_t dim : spec.space.dims) layout.number(dim_bytes, dim);
+        layout.number(dim_bytes, spec.type.element_bytes);
         layout.number(1, 1);
         layout.patch(Data::Target::kStoredBytes, stored_.size());
         layout.number(4, 0);

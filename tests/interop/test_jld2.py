@@ -15,35 +15,34 @@ tally = Tally("jld2")
 
 
 def readable(path):
-    """Names of all datasets that h5py cannot read, but for the kinds that it does not know."""
-    bad, count = [], 0
+    """The datasets of a file, each with what h5py says of it: None where it reads it, else its error."""
+    found = {}
     with h5py.File(path, "r") as file:
         names = []
         file.visit(names.append)
         for name in names:
-            if isinstance(file[name], h5py.Dataset):
-                count += 1
-                try:
+            try:
+                if isinstance(file[name], h5py.Dataset):
+                    found[name] = None
                     file[name][()]
-                except TypeError as error:  # 128-bit integers
-                    if "understood" not in str(error):
-                        bad.append(f"{name}: {error}")
-                except (OSError, RuntimeError) as error:  # the empty String is a type of 0 bytes
-                    if "size" not in str(error):
-                        bad.append(f"{name}: {error}")
-    return bad, count
+            except (KeyError, TypeError, OSError, RuntimeError) as error:
+                found[name] = str(error)
+    return found
 
 
 with scratch() as name:
     folder = pathlib.Path(name)
     for path in sorted((DATA / "jld2").rglob("*.jld2")):
         out = folder / "again.jld2"
+        theirs = readable(path)
         for extra in ([], ["--compress", "zlib"]):
             code, _, err = run(options.ckpt, "convert", "--overwrite", *extra, path, out)
             if not tally.check(code == 0, f"{path.name}: written again: {err}"):
                 continue
-            bad, count = readable(out)
-            tally.check(not bad and count > 0, f"{path.name} {extra}: h5py reads all of {count} datasets: {bad[:3]}")
+            # Some kinds h5py reads in no file, Julia's own neither: 128-bit integers, the 0 bytes of an empty String, references of types.
+            found = readable(out)
+            bad = [f"{dataset}: {error}" for dataset, error in found.items() if error and theirs.get(dataset) != error]
+            tally.check(found and not bad, f"{path.name} {extra}: h5py reads what it reads of Julia's file, {len(found)} datasets: {bad[:3]}")
             if shutil.which("h5dump"):
                 dumped = subprocess.run(["h5dump", str(out)], capture_output=True, timeout=120)
                 tally.check(dumped.returncode == 0, f"{path.name} {extra}: h5dump: {dumped.stderr[:200]}")
