@@ -43,6 +43,10 @@ struct Capabilities {
     std::vector<std::string_view> compressions;
     std::vector<std::string_view> codecs;  ///< what --codec may say
     bool keeps_layout = false;             ///< heeds `WriteOptions::keep_layout`
+    /// Its files have attributes on their nodes, which documents hold under the layout's name and a colon. Those whose
+    /// name begins and ends with two underscores are marks of the layout itself; of the user's, such a name has a
+    /// backslash before it.
+    bool has_attributes = false;
 };
 
 enum class VerifyLevel : std::uint8_t { kQuick, kFull };

@@ -181,7 +181,8 @@ std::string escape_key(std::string_view key) {
             i += 2;
             continue;
         }
-        if (key[i] == '/' || key[i] == '\\') text += '\\';
+        // What begins with an @ is the attribute of a node.
+        if (key[i] == '/' || key[i] == '\\' || (key[i] == '@' && i == 0)) text += '\\';
         text += key[i];
     }
     return text;

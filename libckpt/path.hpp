@@ -9,7 +9,7 @@
 
 namespace ckpt {
 
-/// One key as it stands in a path: `/` and `\` get a backslash, the empty key is `\0`.
+/// One key as it stands in a path: `/`, `\` and an `@` at its beginning get a backslash, the empty key is `\0`.
 std::string escape_key(std::string_view key);
 /// Text keys as they are, numbers in decimal, None True False as Python prints them, bytes by hex digits, tuples as
 /// "(1, 'a')"; then escaped.

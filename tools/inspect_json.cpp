@@ -9,8 +9,10 @@
 #include <unordered_map>
 
 #include "libckpt/elements.hpp"
+#include "libckpt/path.hpp"
 #include "libckpt/roles.hpp"
 #include "libckpt/walk.hpp"
+#include "tools/node_attributes.hpp"
 #include "tools/text.hpp"
 
 namespace ckpt {
@@ -147,8 +149,32 @@ Json object_value(const Node& node) {
 
 class Printer {
 public:
-    Printer(Session& session, const Document& document, const InspectOptions& options)
-        : session_(session), options_(options), roles_(classify_roles(document)) {}
+    Printer(Session& session, const Document& document, std::uint64_t file_bytes, const InspectOptions& options)
+        : session_(session), options_(options), file_bytes_(file_bytes), roles_(classify_roles(document)) {}
+
+    /// Entries of the attributes of what was visited, and of what is in them: `node/@name`. What stands in several
+    /// attributes is shown once.
+    template <typename Emit>
+    void attributes(const Visit& visit, const Emit& emit) {
+        if (visit.same_as != nullptr) return;
+        for (const Child& attribute : node_attributes(session_.registry(), visit.value)) {
+            const std::string base = join_path(visit.path, attribute.component);
+            walk(
+                attribute.value,
+                [&](const Visit& inner) {
+                    const std::string path = inner.path.empty() ? base : base + "/" + inner.path;
+                    const Node* node = inner.value.node();
+                    const bool is_tracked = node != nullptr && inner.value.kind() >= Kind::kList;
+                    const auto first =
+                        is_tracked ? attribute_paths_.try_emplace(node, path).first : attribute_paths_.end();
+                    const bool is_met = is_tracked && first->second != path;
+                    const std::size_t depth = visit.depth + 1 + inner.depth;
+                    emit(entry({inner.value, depth, is_met ? &first->second : nullptr, path, inner.component}));
+                    return is_met ? WalkStep::kOver : WalkStep::kInto;
+                },
+                kMaxAttributeDepth);
+        }
+    }
 
     /// Why digests could not be computed.
     const std::vector<Error>& damage() const noexcept { return damage_; }
@@ -277,9 +303,12 @@ private:
 
     void add_digest(Json& json, const TensorNode& tensor) const {
         const BlobPtr blob = packed_or_logical(tensor);
-        constexpr std::uint64_t kHugeBytes = std::uint64_t{1} << 40;
-        if (blob->size_bytes() > kHugeBytes) {
-            json["digest"] = "not computed: an expanded view of more than 1 TiB";
+        // A few stored bytes may stand for any number: an expanded view, a dataset of nothing but fill values.
+        constexpr std::uint64_t kLargeBytes = std::uint64_t{4} << 30;
+        constexpr std::uint64_t kMostPerByte = 256;
+        if (blob->size_bytes() > kLargeBytes && blob->size_bytes() / kMostPerByte > file_bytes_) {
+            json["digest"] =
+                fmt::format("not computed: {} of a file of {}", size_text(blob->size_bytes()), size_text(file_bytes_));
         } else if (options_.digest == Digest::kSha256) {
             json["sha256"] = digest_sha256(*blob);
         } else {
@@ -319,8 +348,11 @@ private:
 
     Session& session_;
     const InspectOptions& options_;
+    std::uint64_t file_bytes_;
     Roles roles_;
+    static constexpr std::size_t kMaxAttributeDepth = 1000;
     std::unordered_map<const Storage*, std::size_t> storages_;
+    std::unordered_map<const Node*, std::string> attribute_paths_;
     std::vector<Error> damage_;
 };
 
@@ -410,20 +442,24 @@ std::vector<Error> print_inspect_json(Session& session, const Document& document
     std::string text = dump(head);
     text.back() = ',';  // the object goes on
     text += "\n\"entries\": [";
-    Printer printer(session, document, options);
+    Printer printer(session, document, file_bytes, options);
     bool is_first = true;
     std::uint64_t deeper = 0;
     walk(
         document.root,
         [&](const Visit& visit) {
             if (visit.depth >= options.max_depth && !children(visit.value).empty()) ++deeper;
-            text += is_first ? "\n  " : ",\n  ";
-            is_first = false;
-            text += dump(printer.entry(visit));
-            if (text.size() > (1u << 16)) {
-                session.write(text);
-                text.clear();
-            }
+            const auto emit = [&](const Json& entry) {
+                text += is_first ? "\n  " : ",\n  ";
+                is_first = false;
+                text += dump(entry);
+                if (text.size() > (1u << 16)) {
+                    session.write(text);
+                    text.clear();
+                }
+            };
+            emit(printer.entry(visit));
+            printer.attributes(visit, emit);
             return WalkStep::kInto;
         },
         options.max_depth);

@@ -10,6 +10,7 @@
 #include "libckpt/walk.hpp"
 #include "tools/inspect_fold.hpp"
 #include "tools/inspect_json.hpp"
+#include "tools/node_attributes.hpp"
 #include "tools/text.hpp"
 
 namespace ckpt {
@@ -22,6 +23,8 @@ constexpr std::size_t kInlineItems = 6;
 constexpr std::size_t kMostScalars = 100;  // of a paragraph
 constexpr std::size_t kLineWidth = 100;
 constexpr std::size_t kNameWidth = 40;
+constexpr std::size_t kAttributeWidth = 30;    // of a text
+constexpr std::size_t kAttributesWidth = 100;  // of all that hang on a node
 
 std::string text_of_string(std::string_view text, std::size_t width) {
     return "'" + shortened(text, width) + "'";
@@ -187,6 +190,7 @@ public:
         if (root.is(Kind::kTensor) && root.tensor().parts.empty()) return session_.print(tensor_look(root.tensor()));
         std::vector<Level> stack;
         met_at(root, "(the whole)");
+        if (const std::string attributes = attributes_text(root); !attributes.empty()) write_dimmed(attributes + "\n");
         open(stack, children(root), "", roles_.whole_is_model ? whole_.usual_dtype() : "");
         while (!stack.empty()) {
             session_.context().check_cancelled();
@@ -229,6 +233,7 @@ private:
         std::string dtype;           // the usual one below it, which is not repeated
         Value enter;                 // whose children to show below, or null
         std::vector<Child> members;  // or what to show there in place of them
+        std::string attributes;      // dimmed, behind the text
     };
     struct Level {
         std::vector<Line> lines;
@@ -285,8 +290,33 @@ private:
             if (!line.name.empty()) text += std::string(width > used ? width - used : 0, ' ') + "  ";
             text += line.text;
         }
-        session_.write(text + "\n");
+        if (line.attributes.empty()) return session_.write(text + "\n");
+        session_.write(text + "  ");
+        write_dimmed(line.attributes + "\n");
     }
+
+    void write_dimmed(const std::string& text) {
+        session_.write(session_.has_colour() ? "\x1b[2m" + text + "\x1b[0m" : text);
+    }
+
+    /// "@units 'm', @scale 0.5": what the file's writer hung on a node, as far as a line has room.
+    std::string attributes_text(const Value& value) const {
+        std::string text;
+        const auto attributes = node_attributes(session_.registry(), value);
+        for (std::size_t i = 0; i < attributes.size(); ++i) {
+            const Value& held = attributes[i].value;
+            std::string item = is_scalar(held)              ? scalar_text(held, kAttributeWidth)
+                               : held.is(Kind::kTensor)     ? tensor_look(held.tensor())
+                               : !inline_text(held).empty() ? inline_text(held)
+                                                            : container_text(held);
+            item = shortened(attributes[i].component, kNameWidth) + " " + shortened(item, kAttributesWidth / 2);
+            if (!text.empty() && display_width(text) + display_width(item) > kAttributesWidth)
+                return text + fmt::format(", ... {} more", attributes.size() - i);
+            text += (text.empty() ? "" : ", ") + item;
+        }
+        return text;
+    }
+    bool has_attributes(const Value& value) const { return !node_attributes(session_.registry(), value).empty(); }
 
     void open(std::vector<Level>& stack, const std::vector<Child>& below, const std::string& path,
               const std::string& dtype) {
@@ -294,16 +324,17 @@ private:
         level.path = path.empty() ? "" : path + "/";
         level.dtype = dtype;
         const std::size_t indent = stack.size();
-        const bool is_paragraph = indent > 0 && below.size() > 1 &&
-                                  std::all_of(below.begin(), below.end(),
-                                              [](const Child& child) { return !plain_text(child.value).empty(); });
+        const bool is_paragraph =
+            indent > 0 && below.size() > 1 && std::all_of(below.begin(), below.end(), [this](const Child& child) {
+                return !plain_text(child.value).empty() && !has_attributes(child.value);
+            });
         if (is_paragraph) {
             for (auto& line : paragraph(below, kLineWidth - 2 * std::min<std::size_t>(indent, 20)))
-                level.lines.push_back({"", std::move(line), "", "", {}, {}});
+                level.lines.push_back({"", std::move(line), "", "", {}, {}, ""});
         }
         for (std::size_t i = 0; !is_paragraph && i < below.size();) {
             if (level.lines.size() >= kMostSiblings) {
-                level.lines.push_back({fmt::format("... {} more", below.size() - i), "", "", "", {}, {}});
+                level.lines.push_back({fmt::format("... {} more", below.size() - i), "", "", "", {}, {}, ""});
                 break;
             }
             i = add_line(level, below, i, indent);
@@ -342,7 +373,7 @@ private:
         Holdings holdings;
         for (std::size_t k = i; k < fold.end; ++k) count_below(below[k].value, holdings);
         const bool is_like = !fold.members.empty();
-        Line line{fold.name, "", level.path + fold.name, level.dtype, {}, std::move(fold.members)};
+        Line line{fold.name, "", level.path + fold.name, level.dtype, {}, std::move(fold.members), ""};
         if (!is_block && below[i].value.is(Kind::kTensor)) {
             line.text = fmt::format("{} tensors of {}", fold.blocks,
                                     without(tensor_look(below[i].value.tensor()), level.dtype));
@@ -373,7 +404,7 @@ private:
     }
 
     Line line_for(Child child, const Level& level, std::size_t indent) {
-        Line line{shortened(child.component, 60), "", level.path + printable(child.component), level.dtype, {}, {}};
+        Line line{shortened(child.component, 60), "", level.path + printable(child.component), level.dtype, {}, {}, ""};
         const auto part = indent == 0 ? parts_.find(child.component) : parts_.end();
         const bool is_part = part != parts_.end() && part->second.tensors > 0;
         if (!is_part) join_only_children(line, child);
@@ -397,6 +428,7 @@ private:
             line.text = container_text(value);
             fit_in_line(line, indent);
         }
+        line.attributes = attributes_text(value);
         return line;
     }
 
@@ -410,6 +442,7 @@ private:
             if (met_.count(child.value.node()) != 0) return;
             auto only = children(child.value);
             if (only.size() != 1 || !plain_text(only[0].value).empty() || only[0].value.is(Kind::kTensor)) return;
+            if (has_attributes(child.value)) return;
             met_.emplace(child.value.node(), line.path);
             line.name += "/" + shortened(only[0].component, 60);
             line.path += "/" + printable(only[0].component);
@@ -425,12 +458,12 @@ private:
     }
 
     /// A few scalars stand behind the name of what holds them, in place of their count.
-    static void fit_in_line(Line& line, std::size_t indent) {
+    void fit_in_line(Line& line, std::size_t indent) {
         const auto below = children(line.enter);
         if (below.empty()) line.enter = {};
         if (below.empty() || below.size() > kMostScalars) return;
         for (const auto& child : below) {
-            if (plain_text(child.value).empty()) return;
+            if (plain_text(child.value).empty() || has_attributes(child.value)) return;
         }
         const std::string type = printable(line.enter.type());
         const bool is_named = !type.empty() && type != "collections.OrderedDict";

@@ -40,7 +40,8 @@ public:
     std::string_view name() const noexcept override { return "hdf5"; }
     std::vector<std::string_view> extensions() const override { return {"h5", "hdf5"}; }
     Capabilities capabilities() const override {
-        return {true, false, "HDF5, as h5py, Keras and others write it", "everything", {"gzip", "zstd"}, {}, true};
+        return {true, false, "HDF5, as h5py, Keras and others write it", "everything", {"gzip", "zstd"}, {},
+                true, true};
     }
 
     Evidence probe(const Source& source) const noexcept override {

@@ -10,7 +10,7 @@ namespace ckpt::hdf5 {
 
 std::string foreign_name(std::string_view name) {
     std::string full = fmt::format("{}{}", kForeignPrefix, name_to_text(name));
-    if (is_mark(full)) full.insert(kForeignPrefix.size(), "\\");
+    if (looks_like_mark(name_to_text(name))) full.insert(kForeignPrefix.size(), "\\");
     return full;
 }
 

@@ -242,9 +242,11 @@ private:
         places_.push_back({parent, key_node(name)});
         const std::size_t place = places_.size() - 1;
         Value value;
+        std::shared_ptr<const h5::Object> object;
+        std::shared_ptr<const OwnAttributes> attributes;
         keep_damage(place, [&] {
-            const auto object = file_->object(address);
-            const auto attributes = attributes_of(*object, place);
+            object = file_->object(address);
+            attributes = attributes_of(*object, place);
             switch (object->kind()) {
                 case h5::ObjectKind::kGroup:
                     value = group_value(object, attributes, place);
@@ -263,6 +265,8 @@ private:
             value = hdf5_object(pool(), kDamagedType, {});
             met_[address] = {value, place};
             distinct_.erase(address);
+            if (attributes && !attributes->foreign().empty())
+                tasks_.push_back({place, object, attributes, value, false});
         }
         return value;
     }

@@ -57,10 +57,16 @@ inline constexpr std::string_view kTypeMark = "hdf5:__type__";      ///< bytes: 
 inline constexpr std::string_view kShapeMark = "hdf5:__shape__";    ///< list: the dataspace, where items do not say it
 inline constexpr std::string_view kSoftLinksMark = "hdf5:__soft_links__";  ///< dict: link names to the paths they held
 inline constexpr std::string_view kLayoutMark = "hdf5:__layout__";         ///< text: chunks, filters, fill value
-/// Whether a node attribute is one of these; the user's attribute of such a name has a backslash before it.
+/// Whether a node attribute is one of these.
 constexpr bool is_mark(std::string_view name) {
     return name == kPackedMark || name == kTypeMark || name == kShapeMark || name == kSoftLinksMark ||
            name == kLayoutMark;
+}
+
+/// Whether the user's attribute of a name (`__x__`, backslashes before it or not) has a backslash more in the node.
+constexpr bool looks_like_mark(std::string_view name) {
+    while (name.starts_with('\\')) name.remove_prefix(1);
+    return name.size() > 4 && name.starts_with("__") && name.ends_with("__");
 }
 
 // Classes of what HDF5 has and the model has not. No language knows them: other layouts hold them as tagged dicts.

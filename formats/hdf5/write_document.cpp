@@ -581,8 +581,7 @@ private:
         if (!name.starts_with(kForeignPrefix)) return "";
         name.remove_prefix(kForeignPrefix.size());
         if (name.starts_with(kPrefix)) return "";
-        if (name.starts_with('\\') && is_mark(std::string(kForeignPrefix) + std::string(name.substr(1))))
-            name.remove_prefix(1);
+        if (name.starts_with('\\') && looks_like_mark(name)) name.remove_prefix(1);
         std::string bytes = text_to_name(name);
         return bytes.find('\0') == std::string::npos ? bytes : "";
     }

@@ -9,13 +9,14 @@ if not FIXTURES.is_dir():
     tally.passed += 1
     tally.finish()
 
-# This version reads what h5py writes by default and what we write; the rest of HDF5 is refused by name.
-HDF5 = ["checkpoint_flat", "checkpoint_nested", "checkpoint_dots_to_groups", "numeric", "bool_complex", "bfloat16", "strings", "dataspaces", "links",
-        "names", "order", "libver_earliest", "libver_v108", "libver_v110", "keras3.weights"]
 for expected in sorted((FIXTURES / "torch").rglob("*.expected.json")):
     check(options.ckpt, expected, tally)
 for expected in sorted((FIXTURES / "jld2").rglob("*.expected.json")):
     check(options.ckpt, expected, tally)
-for stem in HDF5:
-    check(options.ckpt, FIXTURES / "hdf5" / f"{stem}.h5.expected.json", tally)
+PENDING = {"keras3.keras", "references.h5", "virtual.h5"}
+for expected in sorted((FIXTURES / "hdf5").glob("*.expected.json")):
+    if expected.name.removesuffix(".expected.json") in PENDING:
+        tally.skip("not read as it should be in this version")
+        continue
+    check(options.ckpt, expected, tally)
 tally.finish()

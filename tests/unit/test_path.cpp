@@ -6,7 +6,7 @@
 using namespace ckpt;
 
 TEST_CASE("keys are escaped so that paths can be taken apart again") {
-    for (const std::string key : {"", "a", "a/b", "a\\b", "\\0", "/", "\\", "a/\\/b", "é"}) {
+    for (const std::string key : {"", "a", "a/b", "a\\b", "\\0", "/", "\\", "a/\\/b", "@", "@a", "é"}) {
         INFO(key);
         const auto parts = split_path(join_path(escape_key("first"), escape_key(key)));
         REQUIRE(parts.size() == 2);
@@ -14,6 +14,8 @@ TEST_CASE("keys are escaped so that paths can be taken apart again") {
     }
     CHECK(escape_key("") == "\\0");
     CHECK(escape_key("a/b") == "a\\/b");
+    CHECK(escape_key("@units") == "\\@units");  // "@units" is an attribute of the node
+    CHECK(escape_key("a@b") == "a@b");
     CHECK(split_path("").empty());
 }
 

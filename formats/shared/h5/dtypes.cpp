@@ -60,6 +60,9 @@ std::optional<DType> dtype_of(const Datatype& type) {
         case TypeClass::kBitField:
             if (type.bit_offset != 0 || type.precision_bits != 8 * type.size_bytes) return std::nullopt;
             return integer_dtype(type.size_bytes, type.is_signed);
+        case TypeClass::kTime:  // seconds since 1970, as time_t has them
+            if (type.precision_bits != 8 * type.size_bytes) return std::nullopt;
+            return integer_dtype(type.size_bytes, true);
         case TypeClass::kEnum:
             return dtype_of(*type.base);
         default:

@@ -23,6 +23,7 @@ std::size_t decode_bzip2(std::span<const std::byte>, std::span<const std::uint32
 std::size_t decode_lzf(std::span<const std::byte>, std::span<const std::uint32_t>, std::span<std::byte>);
 /// Throws Error (kUnsupported) for a codec that the blosc library was built without.
 std::size_t decode_blosc(std::span<const std::byte>, std::span<const std::uint32_t>, std::span<std::byte>);
+std::size_t decode_bitshuffle(std::span<const std::byte>, std::span<const std::uint32_t>, std::span<std::byte>);
 std::size_t decode_lz4(std::span<const std::byte>, std::span<const std::uint32_t>, std::span<std::byte>);
 std::size_t decode_zstd(std::span<const std::byte>, std::span<const std::uint32_t>, std::span<std::byte>);
 

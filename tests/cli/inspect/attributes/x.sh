@@ -1,0 +1,2 @@
+cd "$DATA/hdf5"
+ckpt inspect order.h5
