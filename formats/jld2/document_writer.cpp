@@ -271,25 +271,6 @@ void DocumentWriter::write_fields(TypePtr type, TypePtr written, const Fields& f
                            nullptr});
 }
 
-TypeMessage DocumentWriter::number_type(TypePtr type) {
-    if (type->is(kInt128Type) || type->is(kUInt128Type)) return integer_message(16, type->is(kInt128Type));
-    const auto dtype = dtype_of(type);
-    if (!dtype) throw Error(ErrorCode::kInternal, "no number type: " + JuliaTypes::text(type));
-    const DTypeInfo& info = dtype_info(*dtype);
-    switch (info.cls) {
-        case DTypeClass::kBool:
-            return bool_message();
-        case DTypeClass::kFloat:
-            return float_message(info.bits / 8);
-        case DTypeClass::kComplex: {
-            const TypeMessage part = float_message(info.bits / 16);
-            return type_writer_.commit(type, nullptr, Members{{"re", part}, {"im", part}});
-        }
-        default:
-            return integer_message(info.bits / 8, info.cls == DTypeClass::kSigned);
-    }
-}
-
 void DocumentWriter::write_scalar(const Value& value, ObjectId id, std::vector<AttributeSpec> attributes) {
     const TypePtr type = value_types_.type_of(value);
     if (type->is(kBigIntType)) {
@@ -304,7 +285,7 @@ void DocumentWriter::write_scalar(const Value& value, ObjectId id, std::vector<A
     } else {
         add_wide_integer(data, value, type);
     }
-    file_.set_dataset(id, {number_type(type), {}, std::move(attributes), data, nullptr});
+    file_.set_dataset(id, {number_message(type_writer_, type), {}, std::move(attributes), data, nullptr});
 }
 
 void DocumentWriter::write_text(const Value& value, ObjectId id, std::vector<AttributeSpec> attributes) {
@@ -352,6 +333,23 @@ void DocumentWriter::write_object(const Value& value, ObjectId id, std::vector<A
             id, {type_writer_.commit(type, nullptr, opaque), {}, std::move(attributes), data, nullptr});
     }
     const TypePtr written_type = value_types_.type_of(written);
+    if (written.type() == kDataTypeType && is_julia_object(written) && written_type->is(kDataTypeType)) {
+        TypeMessage in_place = type_writer_.data_type();  // as Type{T} is written
+        in_place.committed = kNoObject;
+        const TypePtr named = types_.parse(written.node()->recipe->callable);
+        if (named != nullptr)
+            return file_.set_dataset(id, {type_writer_.commit(type, written_type, in_place),
+                                          {},
+                                          std::move(attributes),
+                                          type_writer_.data_type_element(named),
+                                          nullptr});
+    }
+    if (has_argument && is_without_data(written_type))
+        return file_.set_dataset(id, {type_writer_.commit_empty(type, written_type),
+                                      {Space::Kind::kNull, {}},
+                                      std::move(attributes),
+                                      {},
+                                      nullptr});
     if (written.is(Kind::kString) && written.type().empty()) {
         Data data;
         data.heap(file_.heap_text(h5::text_to_name(written.as_string())));
@@ -421,7 +419,8 @@ void DocumentWriter::write_tensor(const TensorNode& tensor, ObjectId id, std::ve
                           {"dimensions", integer_message(8, true), {Space::Kind::kSimple, {0}}, Data()});
     }
     const TypePtr element = element_type(types_, julia_dtype(tensor.dtype));
-    file_.set_dataset(id, {number_type(element), space, std::move(attributes), {}, std::move(elements)});
+    file_.set_dataset(id,
+                      {number_message(type_writer_, element), space, std::move(attributes), {}, std::move(elements)});
 }
 
 }  // namespace ckpt::jld2

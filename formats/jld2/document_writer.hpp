@@ -40,6 +40,7 @@ private:
         FieldTypes all;  ///< stored or not; empty where all are stored
     };
     enum class Unstored : bool { kNever, kWithoutData };
+    enum class DictForm : bool { kPairs, kShared };
 
     // document_writer.cpp
     ObjectId object_of(const Value& value);
@@ -57,6 +58,7 @@ private:
                       std::vector<AttributeSpec> attributes);
     std::vector<AttributeSpec> note_attributes(const Value& value);
     void say_what_changes();
+    bool is_copied(const Value& value);
 
     // document_writer_containers.cpp
     void write_list(const Value& list, ObjectId id, std::vector<AttributeSpec> attributes);
@@ -65,8 +67,9 @@ private:
     void write_references(const std::vector<Value>& items, TypePtr element, ObjectId id, const Space& space,
                           std::vector<AttributeSpec> attributes, const Node* holder);
     void write_dict(const Value& dict, ObjectId id, std::vector<AttributeSpec> attributes);
+    DictForm dict_form(const Node& node) const;
     ObjectId dict_object(TypePtr type, const std::vector<std::pair<Value, Value>>& entries, const Node* holder,
-                         ObjectId id, std::vector<AttributeSpec> attributes);
+                         DictForm form, ObjectId id, std::vector<AttributeSpec> attributes);
     void write_set(const Value& set, ObjectId id, std::vector<AttributeSpec> attributes);
     Fields tuple_fields(const Value& tuple);
     Fields named_tuple_fields(const DictNode& dict, TypePtr type);
@@ -76,7 +79,6 @@ private:
     bool is_without_bytes(const Value& value);
     bool add_number(Data& data, const Value& value, DType dtype);
     void add_wide_integer(Data& data, const Value& value, TypePtr type);
-    TypeMessage number_type(TypePtr type);
     Value part(const Node* holder, std::size_t index, const Value& value) const;
 
     const Document& document_;

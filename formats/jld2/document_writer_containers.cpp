@@ -116,7 +116,7 @@ bool DocumentWriter::add_in_place(Fields& fields, const std::string& name, const
         if (!dtype) return false;
         add_number(fields.data, value, *dtype);
     }
-    fields.members.emplace_back(name, number_type(type));
+    fields.members.emplace_back(name, number_message(type_writer_, type));
     return true;
 }
 
@@ -251,7 +251,7 @@ bool DocumentWriter::write_list_in_place(const std::vector<Value>& items, TypePt
             data.bytes(bytes);
         }
     } else if (is_number) {
-        type = number_type(element);
+        type = number_message(type_writer_, element);
         for (const Value& item : items) {
             if (dtype_of(element)) {
                 add_number(data, item, *dtype_of(element));
@@ -302,12 +302,18 @@ void DocumentWriter::write_dict(const Value& dict, ObjectId id, std::vector<Attr
     const TypePtr type = value_types_.type_of(dict);
     if (type->is(kNamedTupleType))
         return write_fields(type, nullptr, named_tuple_fields(dict.dict(), type), id, std::move(attributes));
-    dict_object(type, dict.dict().entries, dict.node(), id, std::move(attributes));
+    dict_object(type, dict.dict().entries, dict.node(), dict_form(*dict.node()), id, std::move(attributes));
+}
+
+/// What JLD2 0.4.42 and later wrote once for several places is written so again: no other form loads as one Dict.
+DocumentWriter::DictForm DocumentWriter::dict_form(const Node& node) const {
+    return node.attribute(kSharedAttribute) != nullptr && cuts_.uses(&node) > 1 ? DictForm::kShared : DictForm::kPairs;
 }
 
 /// A reference to the array of its pairs, as JLD2 wrote Dicts before 0.4.42 and reads them ever since.
 ObjectId DocumentWriter::dict_object(TypePtr type, const std::vector<std::pair<Value, Value>>& entries,
-                                     const Node* holder, ObjectId id, std::vector<AttributeSpec> attributes) {
+                                     const Node* holder, DictForm form, ObjectId id,
+                                     std::vector<AttributeSpec> attributes) {
     const TypePtr key_type = type->type_at(0);
     const TypePtr item_type = type->type_at(1);
     const TypePtr pair = types_.plain("Base.Pair", {TypeParameter::of(key_type), TypeParameter::of(item_type)});
@@ -319,9 +325,11 @@ ObjectId DocumentWriter::dict_object(TypePtr type, const std::vector<std::pair<V
     Members members;
     TypeMessage first = reference_message();
     if (are_texts) first = key_type->is(kSymbolType) ? type_writer_.symbol() : text_message();
-    if (dtype_of(key_type)) first = number_type(key_type);
+    if (dtype_of(key_type)) first = number_message(type_writer_, key_type);
     members.emplace_back("first", first);
-    if (has_items) members.emplace_back("second", dtype_of(item_type) ? number_type(item_type) : reference_message());
+    if (has_items)
+        members.emplace_back("second",
+                             dtype_of(item_type) ? number_message(type_writer_, item_type) : reference_message());
     Data data;
     std::size_t index = 0;
     for (const auto& [key, value] : entries) {
@@ -348,7 +356,10 @@ ObjectId DocumentWriter::dict_object(TypePtr type, const std::vector<std::pair<V
         {type_writer_.commit(pair, nullptr, members), {Space::Kind::kSimple, {entries.size()}}, {}, data, nullptr});
     Data reference;
     reference.reference(pairs);
-    const TypeMessage committed = type_writer_.commit(type, types_.array(pair, 1), reference_message());
+    const TypeMessage committed =
+        form == DictForm::kShared
+            ? type_writer_.commit(type, types_.plain(kSerializedDictType), Members{{"kvvec", reference_message()}})
+            : type_writer_.commit(type, types_.array(pair, 1), reference_message());
     file_.set_dataset(id, {committed, {}, std::move(attributes), reference, nullptr});
     return id;
 }
@@ -360,7 +371,7 @@ void DocumentWriter::write_set(const Value& set, ObjectId id, std::vector<Attrib
         types_.plain("Base.Dict", {TypeParameter::of(item), TypeParameter::of(types_.plain("Core.Nothing"))});
     std::vector<std::pair<Value, Value>> entries;
     for (const Value& value : set.sequence().items) entries.emplace_back(value, Value::null());
-    const ObjectId dict = dict_object(dict_type, entries, nullptr, file_.reserve(), {});
+    const ObjectId dict = dict_object(dict_type, entries, nullptr, dict_form(*set.node()), file_.reserve(), {});
     Fields fields;
     fields.members.emplace_back("dict", reference_message());
     fields.data.reference(dict);

@@ -180,6 +180,7 @@ Value ObjectReader::shell(Form form, const CommittedType* committed) {
                                   type->type_at(0) == types_.plain("Core.String") &&
                                   type->type_at(1) == types_.plain("Core.Any");
             if (!is_usual) set_type(dict.dict(), type);
+            if (committed->written->is(kSerializedDictType)) shareable_.insert(dict.node());
             return dict;
         }
         case Form::kSet: {
@@ -204,12 +205,28 @@ Value ObjectReader::shell(Form form, const CommittedType* committed) {
     return pool().list();
 }
 
+/// A new set, or the one that was made of the same Dict before.
+Value ObjectReader::set_of(const h5::Datatype& type, const CommittedType* committed, std::string_view bytes) {
+    const std::uint64_t address = member_reference(type, "dict", bytes);
+    Value& set = sets_by_dict_[address];
+    if (set.is_null()) return set = shell(Form::kSet, committed);
+    met_again_.insert(set.node());
+    filled_sets_.insert(set.node());  // or will be, by whoever met it first
+    return set;
+}
+
 Value ObjectReader::element(const h5::Datatype& type, const CommittedType* committed, std::string_view bytes,
                             std::size_t place, std::string_view name) {
+    if (type.size_bytes == 0 && type.cls == h5::TypeClass::kOpaque)
+        return committed != nullptr ? singleton(committed->julia) : Value::null();
     const Form form = form_of(type, committed);
     if (form == Form::kSimple) return simple(type, committed, bytes, place, name);
-    const Value value = shell(form, committed);
-    fill(form, value, type, committed, bytes, place);
+    if (type.cls == h5::TypeClass::kReference) {  // a Dict that JLD2 wrote as its pairs, unassigned
+        const std::uint64_t address = file_->reference(type, bytes).address;
+        if (address == 0 || address == h5::kUndefinedAddress) return undef();
+    }
+    const Value value = form == Form::kSet ? set_of(type, committed, bytes) : shell(form, committed);
+    if (!filled_sets_.contains(value.node())) fill(form, value, type, committed, bytes, place);
     return value;
 }
 
@@ -239,7 +256,9 @@ void ObjectReader::fill(Form form, Value value, const h5::Datatype& type, const 
         }
         case Form::kSet: {
             const auto dict = member(type, committed, "dict", bytes, place);
-            if (dict) sets_.push_back({&value.sequence(), *dict});
+            if (!dict) return;
+            sets_.push_back({&value.sequence(), *dict});
+            if (shareable_.contains(dict->node())) shareable_.insert(value.node());
             return;
         }
         case Form::kBits:

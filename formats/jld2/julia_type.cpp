@@ -12,7 +12,7 @@
 namespace ckpt::jld2 {
 namespace {
 
-constexpr unsigned kMaxNesting = 200;
+constexpr unsigned kMaxNesting = 1000;
 constexpr std::string_view kSpecial = "{}(), \\:<>";
 
 std::string escaped(std::string_view name) {
@@ -24,7 +24,6 @@ std::string escaped(std::string_view name) {
     return text;
 }
 
-/// What tells a parameter from others; types by their number.
 void add_key(std::string& key, const TypeParameter& parameter) {
     switch (parameter.kind) {
         case TypeParameter::Kind::kType:
@@ -44,6 +43,14 @@ void add_key(std::string& key, const TypeParameter& parameter) {
         case TypeParameter::Kind::kTuple:
             key += '(';
             for (const auto& item : parameter.items) add_key(key, item);
+            key += ')';
+            break;
+        case TypeParameter::Kind::kValue:
+            key += fmt::format("v{};{}:{}(", parameter.type->number, parameter.text.size(), parameter.text);
+            for (const auto& item : parameter.items) {
+                key += fmt::format("{}:{}", item.field.size(), item.field);
+                add_key(key, item);
+            }
             key += ')';
             break;
     }
@@ -121,6 +128,21 @@ private:
                 }
                 if (parameter.items.size() > 1) out_.resize(out_.size() - 2);
                 if (parameter.items.size() == 1) out_.pop_back();
+                out_ += ')';
+                return;
+            case TypeParameter::Kind::kValue:
+                print(parameter.type, depth + 1);
+                out_ += '(';
+                if (!parameter.text.empty()) {
+                    out_ += '=';
+                    for (const char byte : parameter.text)
+                        out_ += fmt::format("{:02x}", static_cast<unsigned char>(byte));
+                }
+                for (std::size_t i = 0; i < parameter.items.size(); ++i) {
+                    if (i > 0) out_ += ", ";
+                    out_ += escaped(parameter.items[i].field) + ' ';
+                    print(parameter.items[i], depth + 1);
+                }
                 out_ += ')';
                 return;
         }
@@ -230,7 +252,32 @@ private:
             return true;
         }
         out.type = parse_type(depth);
-        return out.type != nullptr;
+        return out.type != nullptr && (!skip("(") || parse_value(out, depth));
+    }
+
+    /// What stands between the parentheses behind the type of a value.
+    bool parse_value(TypeParameter& out, unsigned depth) {
+        out.kind = TypeParameter::Kind::kValue;
+        if (skip("=")) {
+            while (!skip(")")) {
+                unsigned byte = 0;
+                if (at_ + 2 > text_.size()) return false;
+                const auto [end, error] = std::from_chars(text_.data() + at_, text_.data() + at_ + 2, byte, 16);
+                if (error != std::errc() || end != text_.data() + at_ + 2) return false;
+                out.text += static_cast<char>(byte);
+                at_ += 2;
+            }
+            return true;
+        }
+        while (!skip(")")) {
+            if (!out.items.empty() && !skip(", ")) return false;
+            const std::string field = name();
+            TypeParameter item;
+            if (!skip(" ") || !parse_parameter(item, depth + 1)) return false;
+            item.field = field;
+            out.items.push_back(std::move(item));
+        }
+        return true;
     }
 
     bool parse_tuple(TypeParameter& out, unsigned depth) {
@@ -278,6 +325,15 @@ TypeParameter TypeParameter::tuple(std::vector<TypeParameter> items) {
     TypeParameter parameter;
     parameter.kind = Kind::kTuple;
     parameter.items = std::move(items);
+    return parameter;
+}
+
+TypeParameter TypeParameter::value(TypePtr type, std::string bytes, std::vector<TypeParameter> fields) {
+    TypeParameter parameter;
+    parameter.kind = Kind::kValue;
+    parameter.type = type;
+    parameter.text = std::move(bytes);
+    parameter.items = std::move(fields);
     return parameter;
 }
 
@@ -347,6 +403,12 @@ TypePtr JuliaTypes::named_tuple(const std::vector<std::string>& names, const std
 
 TypePtr JuliaTypes::array(TypePtr element, std::size_t rank) {
     return plain("Core.Array", {TypeParameter::of(element), TypeParameter::of(static_cast<std::int64_t>(rank))});
+}
+
+std::string JuliaTypes::key(const TypeParameter& parameter) {
+    std::string key;
+    add_key(key, parameter);
+    return key;
 }
 
 std::string JuliaTypes::text(TypePtr type) {

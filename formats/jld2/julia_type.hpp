@@ -22,17 +22,20 @@ struct TypeParameter {
         kBool,
         kSymbol,  ///< of a NamedTuple's names
         kTuple,   ///< `items`; a NamedTuple's names
+        kValue,   ///< any other value: of `type`, its bytes in `text` or its fields in `items`; neither: it has none
         kOther,   ///< a value that has no text; `text` says what is known of it
     } kind = Kind::kType;
     TypePtr type = nullptr;
     std::int64_t integer = 0;  ///< also kBool
-    std::string text;          ///< kSymbol
+    std::string text;          ///< kSymbol, kValue
     std::vector<TypeParameter> items;
+    std::string field;  ///< of an item of a kValue: its name
 
     static TypeParameter of(TypePtr type);
     static TypeParameter of(std::int64_t integer);
     static TypeParameter symbol(std::string text);
     static TypeParameter tuple(std::vector<TypeParameter> items);
+    static TypeParameter value(TypePtr type, std::string bytes, std::vector<TypeParameter> fields = {});
 };
 
 struct JuliaType {
@@ -65,11 +68,15 @@ public:
     TypePtr named_tuple(const std::vector<std::string>& names, const std::vector<TypePtr>& items);
     TypePtr array(TypePtr element, std::size_t rank);
 
-    /// Julia's notation with full names: "Core.Array{Core.Float32, 2}", "(Core.Array{T, 1} where T)". Throws Error
-    /// (kRefused) when it gets longer than kMaxTextBytes (types share their parts, so text can be far larger).
+    /// Julia's notation with full names: "Core.Array{Core.Float32, 2}", "(Core.Array{T, 1} where T)"; values other than
+    /// Int, Bool and Symbol as "Core.UInt8(=2a)", "Main.Point(x =.., y =..)", "Core.Nothing()". Throws Error (kRefused)
+    /// when it gets longer than kMaxTextBytes (types share their parts, so text can be far larger).
     static std::string text(TypePtr type);
     /// The same, back; nullptr if it is none.
     TypePtr parse(std::string_view text);
+
+    /// What tells a parameter from others; types by their number.
+    static std::string key(const TypeParameter& parameter);
 
     static constexpr std::size_t kMaxTextBytes = std::size_t{1} << 20;
 

@@ -16,6 +16,10 @@ inline constexpr std::string_view kGroupAttribute = "jld2:group";
 /// On an object: names of the fields whose types have no data, so that they are not stored.
 inline constexpr std::string_view kUnstoredAttribute = "jld2:unstored";
 
+/// On a dict or set: the file holds it once for several places, in the form that JLD2 0.4.42 and later load as one.
+inline constexpr std::string_view kSharedAttribute = "jld2:shared";
+inline constexpr std::string_view kSerializedDictType = "JLD2.SerializedDict";
+
 inline constexpr std::string_view kNamedTupleType = "Core.NamedTuple";
 inline constexpr std::string_view kSymbolType = "Core.Symbol";
 inline constexpr std::string_view kCharType = "Core.Char";

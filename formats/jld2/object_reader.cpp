@@ -84,7 +84,10 @@ void ObjectReader::keep_damage(std::size_t place, Work work) {
 }
 
 Value ObjectReader::value_at(std::uint64_t address, std::size_t parent, std::string name) {
-    if (const auto found = met_.find(address); found != met_.end()) return found->second;
+    if (const auto found = met_.find(address); found != met_.end()) {
+        met_again_.insert(found->second.node());
+        return found->second;
+    }
     count_items(1);
     const std::size_t place = add_place(parent, std::move(name));
     Value value = name_object(kDamagedType, std::string(kDamagedType));
@@ -176,9 +179,14 @@ Value ObjectReader::dataset_value(std::shared_ptr<const h5::Object> object, std:
             break;
         case h5::Dataspace::Kind::kScalar:
             form = form_of(*dataset.type, type);
-            value = form != Form::kSimple
-                        ? shell(form, type)
-                        : simple(*dataset.type, type, read_all(*file_->data(dataset), kMostScalarBytes), place, "1");
+            if (form == Form::kSimple) {
+                value = simple(*dataset.type, type, read_all(*file_->data(dataset), kMostScalarBytes), place, "1");
+            } else if (form == Form::kSet) {
+                value = set_of(*dataset.type, type, read_all(*file_->data(dataset), kMostScalarBytes));
+                if (filled_sets_.contains(value.node())) form = Form::kSimple;
+            } else {
+                value = shell(form, type);
+            }
             break;
         case h5::Dataspace::Kind::kSimple:
             value = array_value(dataset, type, notes, place);
@@ -202,7 +210,13 @@ void ObjectReader::set_dims(Node& list, const std::vector<std::int64_t>& dims) {
 /// A dataset without bytes: the type says what it is.
 Value ObjectReader::null_value(const h5::Dataset& dataset, const CommittedType* type, const ObjectNotes& notes) {
     const bool is_reference = dataset.type->cls == h5::TypeClass::kReference;
-    if (!notes.dimensions) return type != nullptr ? singleton(type->julia) : Value::null();
+    if (!notes.dimensions) {
+        if (type == nullptr) return Value::null();
+        if (type->written == nullptr) return singleton(type->julia);
+        const Value value = shell(Form::kCustom, type);  // a pointer, as which JLD2 writes nothing
+        value.node()->recipe->args = pool().tuple({singleton(type->written)});
+        return value;
+    }
     const TypePtr element = type != nullptr ? type->julia : types_.plain("Core.Union");
     const std::uint64_t count = product_of(*notes.dimensions);
     h5::require(type != nullptr || is_reference, "an array without bytes does not say what it is of");
@@ -456,6 +470,9 @@ Value ObjectReader::read_root() {
     for (const PendingSet& pending : sets_) {
         if (!pending.dict.is(Kind::kDict)) continue;
         for (const auto& [key, value] : pending.dict.dict().entries) pending.set->items.push_back(key);
+    }
+    for (const Node* node : shareable_) {
+        if (met_again_.contains(node)) const_cast<Node*>(node)->set_attribute(kSharedAttribute, Value::boolean(true));
     }
     name_types();
     if (!root_notes.root.empty() && dict.dict().entries.size() == 1 && dict.dict().find(root_notes.root) != nullptr)

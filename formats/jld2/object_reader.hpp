@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "formats/jld2/julia_type.hpp"
@@ -111,6 +112,7 @@ private:
     // element_reader.cpp
     Form form_of(const h5::Datatype& type, const CommittedType* committed) const;
     Value shell(Form form, const CommittedType* committed);
+    Value set_of(const h5::Datatype& type, const CommittedType* committed, std::string_view element);
     void fill(Form form, Value value, const h5::Datatype& type, const CommittedType* committed,
               std::string_view element, std::size_t place);
     Value element(const h5::Datatype& type, const CommittedType* committed, std::string_view bytes, std::size_t place,
@@ -150,6 +152,10 @@ private:
     std::unordered_map<const CommittedType*, std::unique_ptr<CommittedType>> written_forms_;
     std::vector<Task> tasks_;
     std::vector<PendingSet> sets_;
+    std::unordered_map<std::uint64_t, Value> sets_by_dict_;  ///< equal for Julia as well: a Set is its Dict
+    std::unordered_set<const Node*> shareable_;              ///< dicts that JLD2 loads as one, and sets of them
+    std::unordered_set<const Node*> met_again_;
+    std::unordered_set<const Node*> filled_sets_;
     std::vector<PendingKeys> keys_;
     std::vector<std::pair<DictNode*, TypePtr>> named_tuples_;
     std::vector<Noted> noted_;

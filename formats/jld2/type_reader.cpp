@@ -4,14 +4,17 @@
 #include <algorithm>
 
 #include "formats/jld2/names.hpp"
+#include "formats/jld2/value_types.hpp"
 #include "formats/shared/h5/cursor.hpp"
+#include "formats/shared/h5/dtypes.hpp"
 #include "formats/shared/h5/text.hpp"
 #include "libckpt/error.hpp"
 
 namespace ckpt::jld2 {
 namespace {
 
-constexpr unsigned kMaxTypeDepth = 100;
+constexpr unsigned kMaxTypeDepth = 1000;
+constexpr unsigned kWideIntegerBytes = 16;
 constexpr std::uint64_t kMostParameterBytes = std::uint64_t{1} << 24;
 
 const h5::CompoundMember* find_member(const h5::Datatype& type, std::string_view name) {
@@ -229,9 +232,7 @@ TypeParameter TypeReader::parameter(std::uint64_t address) {
     if (dataset.space.kind == h5::Dataspace::Kind::kNull) {
         if (kind != nullptr && kind->julia != nullptr && kind->julia->is("Core.TypeofBottom"))
             return TypeParameter::of(type_at(address));
-        if (kind != nullptr && kind->julia != nullptr && kind->julia->is("Core.Tuple") &&
-            kind->julia->parameters.empty())
-            return TypeParameter::tuple({});
+        if (kind != nullptr && kind->julia != nullptr) return value_without_bytes(kind->julia);
     } else if (dataset.space.kind == h5::Dataspace::Kind::kScalar) {
         const bool is_type = kind != nullptr && kind->julia != nullptr &&
                              (kind->julia->is(kDataTypeType) || kind->julia->is("Core.Union") ||
@@ -251,32 +252,58 @@ TypeParameter TypeReader::parameter(std::uint64_t address) {
     return other;
 }
 
+/// `nothing`, (), a function, a struct without fields: its type says it all.
+TypeParameter TypeReader::value_without_bytes(TypePtr type) {
+    if (!type->is("Core.Tuple")) return TypeParameter::value(type, {});
+    TypeParameter tuple = TypeParameter::tuple({});
+    for (const TypePtr item : item_types(type)) {
+        const Entered entered(depth_);
+        tuple.items.push_back(value_without_bytes(item));
+    }
+    return tuple;
+}
+
 TypeParameter TypeReader::element_parameter(const h5::Datatype& type, const CommittedType* committed_type,
                                             std::string_view element) {
     const Entered entered(depth_);
     const TypePtr julia = committed_type != nullptr ? committed_type->julia : nullptr;
     if (julia != nullptr && julia->is(kSymbolType) && type.cls == h5::TypeClass::kVlen)
         return TypeParameter::symbol(text(type, element));
-    if (julia == nullptr && type.cls == h5::TypeClass::kInteger && type.size_bytes <= 8) {
-        const unsigned unused = 64 - 8 * type.size_bytes;
-        const auto bits = h5::little_endian(element);
-        return TypeParameter::of(type.is_signed ? static_cast<std::int64_t>(bits << unused) >> unused
-                                                : static_cast<std::int64_t>(bits));
-    }
+    if (julia == nullptr && type.cls == h5::TypeClass::kInteger && type.size_bytes == 8 && type.is_signed)
+        return TypeParameter::of(static_cast<std::int64_t>(h5::little_endian(element)));
     if (julia == nullptr && type.cls == h5::TypeClass::kBitField) {
         TypeParameter parameter = TypeParameter::of(element.front() != 0 ? 1 : 0);
         parameter.kind = TypeParameter::Kind::kBool;
         return parameter;
     }
-    if (julia != nullptr && julia->is("Core.Tuple") && type.cls == h5::TypeClass::kCompound) {
-        TypeParameter tuple = TypeParameter::tuple({});
-        for (std::size_t i = 0; i < type.members.size(); ++i) {
-            const std::uint64_t address = committed_type->member_types[i];
-            const CommittedType* member = address != 0 ? &committed(address) : nullptr;
-            tuple.items.push_back(
-                element_parameter(*type.members[i].type, member, member_bytes(type.members[i], element)));
+    if (julia == nullptr && type.cls == h5::TypeClass::kInteger && type.size_bytes == kWideIntegerBytes)
+        return TypeParameter::value(types_.plain(type.is_signed ? kInt128Type : kUInt128Type), std::string(element));
+    if (julia == nullptr && h5::dtype_of(type))
+        return TypeParameter::value(element_type(types_, *h5::dtype_of(type)), std::string(element));
+    if (julia != nullptr && type.cls == h5::TypeClass::kOpaque)
+        return TypeParameter::value(julia, std::string(element));
+    if (julia != nullptr && type.cls == h5::TypeClass::kCompound) {
+        const auto stored = [&](const h5::CompoundMember& found) {
+            const std::uint64_t address =
+                committed_type->member_types.at(static_cast<std::size_t>(&found - type.members.data()));
+            return element_parameter(*found.type, address != 0 ? &committed(address) : nullptr,
+                                     member_bytes(found, element));
+        };
+        if (julia->is("Core.Tuple")) {
+            TypeParameter tuple = TypeParameter::tuple({});
+            const auto items = item_types(julia);
+            for (std::size_t i = 0; i < items.size(); ++i) {
+                const auto* found = find_member(type, std::to_string(i + 1));
+                tuple.items.push_back(found != nullptr ? stored(*found) : value_without_bytes(items[i]));
+            }
+            return tuple;
         }
-        return tuple;
+        TypeParameter value = TypeParameter::value(julia, {});
+        for (const h5::CompoundMember& found : type.members) {
+            value.items.push_back(stored(found));
+            value.items.back().field = found.name;
+        }
+        return value;
     }
     if (type.cls == h5::TypeClass::kReference) {
         const std::uint64_t address = file_.reference(type, element).address;

@@ -51,6 +51,7 @@ private:
     TypePtr read_type_at(std::uint64_t address);
     TypeParameter parameter(std::uint64_t address);
     TypeParameter element_parameter(const h5::Datatype& type, const CommittedType* committed, std::string_view element);
+    TypeParameter value_without_bytes(TypePtr type);
     TypeParameter array_parameter(std::uint64_t address);
 
     const h5::H5File& file_;

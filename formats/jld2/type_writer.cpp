@@ -7,6 +7,7 @@
 #include <unordered_set>
 
 #include "formats/jld2/names.hpp"
+#include "formats/jld2/value_types.hpp"
 #include "libckpt/error.hpp"
 
 namespace ckpt::jld2 {
@@ -40,15 +41,34 @@ bool has_variables(TypePtr type) {
 }
 
 bool is_writable(TypePtr type) {
-    return !any_type(type, [](const JuliaType& t) {
-        return std::any_of(t.parameters.begin(), t.parameters.end(), [](const TypeParameter& p) {
-            return p.kind == TypeParameter::Kind::kOther ||
-                   (p.kind == TypeParameter::Kind::kTuple &&
-                    std::any_of(p.items.begin(), p.items.end(), [](const TypeParameter& item) {
-                        return item.kind == TypeParameter::Kind::kOther || item.kind == TypeParameter::Kind::kTuple;
-                    }));
-        });
+    const auto is_lost = [](const TypeParameter& parameter, const auto& again) -> bool {
+        return parameter.kind == TypeParameter::Kind::kOther ||
+               std::any_of(parameter.items.begin(), parameter.items.end(),
+                           [&](const TypeParameter& item) { return again(item, again); });
+    };
+    return !any_type(type, [&](const JuliaType& t) {
+        return std::any_of(t.parameters.begin(), t.parameters.end(),
+                           [&](const TypeParameter& p) { return is_lost(p, is_lost); });
     });
+}
+
+TypeMessage number_message(TypeWriter& writer, TypePtr type) {
+    if (type->is(kInt128Type) || type->is(kUInt128Type)) return integer_message(16, type->is(kInt128Type));
+    const auto dtype = dtype_of(type);
+    if (!dtype) throw Error(ErrorCode::kInternal, "no number type: " + JuliaTypes::text(type));
+    const DTypeInfo& info = dtype_info(*dtype);
+    switch (info.cls) {
+        case DTypeClass::kBool:
+            return bool_message();
+        case DTypeClass::kFloat:
+            return float_message(info.bits / 8);
+        case DTypeClass::kComplex: {
+            const TypeMessage part = float_message(info.bits / 16);
+            return writer.commit(type, nullptr, Members{{"re", part}, {"im", part}});
+        }
+        default:
+            return integer_message(info.bits / 8, info.cls == DTypeClass::kSigned);
+    }
 }
 
 TypeMessage TypeWriter::data_type() {
@@ -127,13 +147,13 @@ TypeMessage TypeWriter::commit(TypePtr julia, TypePtr written, const Members& me
     return commit_new(key, julia, written, compound, std::move(attributes));
 }
 
-TypeMessage TypeWriter::commit_empty(TypePtr julia) {
-    const std::string key = fmt::format("{} empty", julia->number);
+TypeMessage TypeWriter::commit_empty(TypePtr julia, TypePtr written) {
+    const std::string key = fmt::format("{} {} empty", julia->number, written != nullptr ? written->number + 1 : 0);
     const auto found = by_key_.find(key);
     if (found != by_key_.end()) return found->second;
     Data one;
     one.number(1, 1);
-    return commit_new(key, julia, nullptr, opaque_message(1), {{"empty", integer_message(1, false), {}, one}});
+    return commit_new(key, julia, written, opaque_message(1), {{"empty", integer_message(1, false), {}, one}});
 }
 
 TypeMessage TypeWriter::symbol() {
@@ -165,55 +185,59 @@ ObjectId TypeWriter::empty(TypePtr type) {
     return id;
 }
 
-void TypeWriter::add_symbols(const std::vector<TypeParameter>& items, Members& members, Data& data) {
-    for (const TypeParameter& item : items) {
-        const std::string name = std::to_string(members.size() + 1);
-        switch (item.kind) {
-            case TypeParameter::Kind::kSymbol:
-                members.emplace_back(name, symbol());
-                data.append(symbol_data(item.text));
-                break;
-            case TypeParameter::Kind::kBool:
-                members.emplace_back(name, bool_message());
-                data.number(1, item.integer != 0 ? 1 : 0);
-                break;
-            case TypeParameter::Kind::kInteger:
-                members.emplace_back(name, integer_message(8, true));
-                data.number(8, static_cast<std::uint64_t>(item.integer));
-                break;
-            default:
-                throw Error(ErrorCode::kRefused, "a parameter of a Julia type cannot be written");
+TypeWriter::Element TypeWriter::element(const TypeParameter& parameter) {
+    switch (parameter.kind) {
+        case TypeParameter::Kind::kSymbol:
+            return {types_.plain(kSymbolType), symbol(), symbol_data(parameter.text)};
+        case TypeParameter::Kind::kBool: {
+            Data data;
+            data.number(1, parameter.integer != 0 ? 1 : 0);
+            return {types_.plain("Core.Bool"), bool_message(), data};
         }
+        case TypeParameter::Kind::kInteger: {
+            Data data;
+            data.number(8, static_cast<std::uint64_t>(parameter.integer));
+            return {types_.plain("Core.Int64"), integer_message(8, true), data};
+        }
+        case TypeParameter::Kind::kTuple:
+        case TypeParameter::Kind::kValue:
+            break;
+        default:
+            throw Error(ErrorCode::kRefused, "a parameter of a Julia type cannot be written");
     }
+    const bool is_tuple = parameter.kind == TypeParameter::Kind::kTuple;
+    if (!is_tuple && !parameter.text.empty()) {
+        Data data;
+        data.bytes(parameter.text);
+        const TypePtr type = parameter.type;
+        const bool is_number = dtype_of(type) || type->is(kInt128Type) || type->is(kUInt128Type);
+        TypeMessage message = is_number
+                                  ? number_message(*this, type)
+                                  : commit(type, nullptr, opaque_message(static_cast<std::uint32_t>(data.size())));
+        return {type, std::move(message), data};
+    }
+    Members members;
+    Data data;
+    std::vector<TypePtr> items;
+    for (const TypeParameter& item : parameter.items) {
+        Element part = element(item);
+        items.push_back(part.julia);
+        if (!part.type) continue;  // has no bytes
+        members.emplace_back(is_tuple ? std::to_string(items.size()) : item.field, *part.type);
+        data.append(part.data);
+    }
+    const TypePtr type = is_tuple ? types_.tuple(items) : parameter.type;
+    if (members.empty()) return {type, std::nullopt, {}};
+    return {type, commit(type, nullptr, members), data};
 }
 
 ObjectId TypeWriter::parameter(const TypeParameter& parameter) {
     if (parameter.kind == TypeParameter::Kind::kType) return type_value(parameter.type);
-    std::string key;
-    Members members;
-    Data data;
-    std::vector<TypePtr> items;
-    const std::vector<TypeParameter> parts =
-        parameter.kind == TypeParameter::Kind::kTuple ? parameter.items : std::vector<TypeParameter>{parameter};
-    for (const TypeParameter& part : parts) {
-        key += fmt::format("{} {} {}:{};", static_cast<int>(part.kind), part.integer, part.text.size(), part.text);
-        const bool is_symbol = part.kind == TypeParameter::Kind::kSymbol;
-        items.push_back(types_.plain(is_symbol                                    ? kSymbolType
-                                     : part.kind == TypeParameter::Kind::kInteger ? "Core.Int64"
-                                                                                  : "Core.Bool"));
-    }
-    if (parameter.kind == TypeParameter::Kind::kTuple) key += "()";
+    const std::string key = JuliaTypes::key(parameter);
     const auto found = parameters_.find(key);
     if (found != parameters_.end()) return found->second;
-    add_symbols(parts, members, data);
-    ObjectId id = kNoObject;
-    if (parameter.kind != TypeParameter::Kind::kTuple) {
-        id = scalar(members.front().second, data);
-    } else if (members.empty()) {
-        id = empty(types_.tuple({}));
-    } else {
-        id = scalar(commit(types_.tuple(items), nullptr, members), data);
-    }
+    const Element value = element(parameter);
+    const ObjectId id = value.type ? scalar(*value.type, value.data) : empty(value.julia);
     parameters_.emplace(key, id);
     return id;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -30,7 +31,10 @@ public:
     /// The same for a compound. `all` are the fields where not all of them are members.
     TypeMessage commit(TypePtr julia, TypePtr written, const Members& members, const FieldTypes& all = {});
     /// A type whose values need no bytes.
-    TypeMessage commit_empty(TypePtr julia);
+    TypeMessage commit_empty(TypePtr julia, TypePtr written = nullptr);
+    /// A type in place: {name, parameters}.
+    TypeMessage data_type();
+    Data data_type_element(TypePtr type);
     /// A Symbol, in the heap.
     TypeMessage symbol();
     Data symbol_data(std::string_view text);
@@ -39,8 +43,13 @@ public:
     std::vector<std::pair<std::string, ObjectId>> links() const;
 
 private:
-    TypeMessage data_type();
-    Data data_type_element(TypePtr type);
+    /// A parameter that is a value; without a type it needs no bytes.
+    struct Element {
+        TypePtr julia;
+        std::optional<TypeMessage> type;
+        Data data;
+    };
+
     TypeMessage commit_new(const std::string& key, TypePtr julia, TypePtr written, TypeMessage datatype,
                            std::vector<AttributeSpec> attributes);
     AttributeSpec type_attribute(std::string name, TypePtr type);
@@ -48,7 +57,7 @@ private:
     ObjectId new_type_value(TypePtr type);
     ObjectId scalar(const TypeMessage& type, const Data& data);
     ObjectId empty(TypePtr type);
-    void add_symbols(const std::vector<TypeParameter>& items, Members& members, Data& data);
+    Element element(const TypeParameter& parameter);
 
     FileWriter& file_;
     JuliaTypes& types_;
@@ -62,6 +71,8 @@ private:
 
 /// Whether a variable stands in the type, be it bound there or not.
 bool has_variables(TypePtr type);
+/// Of numbers of all widths, Bool, and Complex.
+TypeMessage number_message(TypeWriter& writer, TypePtr type);
 /// Whether the type can be written: a parameter that has no text is lost.
 bool is_writable(TypePtr type);
 

@@ -139,7 +139,13 @@ TypePtr ValueTypes::object_type(const Value& value) {
         if (name.find('#', last) == std::string::npos) name.insert(last, 1, '#');
         return types_.plain(name);
     }
-    if (value.type() == kDataTypeType) return types_.plain(kDataTypeType);
+    if (value.type() == kDataTypeType) {
+        const TypePtr named = types_.parse(recipe->callable);
+        if (named == nullptr || named->kind == JuliaType::Kind::kVariable) return types_.plain(kDataTypeType);
+        if (named->kind == JuliaType::Kind::kWhere) return types_.plain("Core.UnionAll");
+        if (!named->is("Core.Union")) return types_.plain(kDataTypeType);
+        return types_.plain(named->parameters.empty() ? "Core.TypeofBottom" : "Core.Union");
+    }
     return types_.plain("Core.Any");
 }
 

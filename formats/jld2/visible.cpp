@@ -31,7 +31,9 @@ std::vector<Value> visible_parts(const Value& value) {
     }
 }
 
-bool is_mutable_struct(const Value& value) {
+/// What JLD2.jl has at hand before its parts are read, so that they can refer to it.
+bool is_made_first(const Value& value) {
+    if (value.is(Kind::kDict)) return value.node()->attribute(kSharedAttribute) != nullptr;
     return value.is(Kind::kObject) && is_julia_object(value) && value.node()->recipe->how == Recipe::How::kNew;
 }
 
@@ -107,9 +109,8 @@ Cuts::Cuts(const Value& root) {
         if (part.node() == nullptr) continue;
         ++uses_[part.node()];
         if (const auto above = open.find(part.node()); above != open.end()) {
-            const bool is_loadable =
-                std::any_of(stack.begin() + static_cast<std::ptrdiff_t>(above->second), stack.end(),
-                            [](const Level& l) { return is_mutable_struct(l.value); });
+            const bool is_loadable = std::any_of(stack.begin() + static_cast<std::ptrdiff_t>(above->second),
+                                                 stack.end(), [](const Level& l) { return is_made_first(l.value); });
             if (!is_loadable) cuts_[level.value.node()].insert(index);
         } else if (!closed.contains(part.node())) {
             enter(part);

@@ -49,6 +49,8 @@ private:
     Call jagged_call(Pool& scratch, const TensorNode& tensor);
     Value lower_tensor(Pool& scratch, const TensorNode& tensor);
     Value tagged(Pool& scratch, Value value);
+    void note_tagged(const std::string& type);
+    Value with_hashable_keys(Pool& scratch, Value value);
 
     std::unordered_map<const Storage*, bool> mixed_;  ///< storages that need to be untyped
     std::unordered_map<const Storage*, std::size_t> keys_;

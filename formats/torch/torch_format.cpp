@@ -86,6 +86,20 @@ bool holds_tensor(const Document& document) {
     return found;
 }
 
+/// A key that contains itself, or that is nested too deep.
+bool has_impossible_key(const Value& value) {
+    const auto is_impossible = [](const Value& key) {
+        if (is_hashable(key)) return false;
+        Pool scratch;
+        return !hashable_value(scratch, key);
+    };
+    if (value.is(Kind::kSet))
+        return value.type().empty() &&
+               std::any_of(value.sequence().items.begin(), value.sequence().items.end(), is_impossible);
+    return value.is(Kind::kDict) && std::any_of(value.dict().entries.begin(), value.dict().entries.end(),
+                                                [&](const auto& entry) { return is_impossible(entry.first); });
+}
+
 ArchiveOptions archive_options(const Document& document, const WriteOptions& options) {
     ArchiveOptions archive;
     const std::string prefix = text_attribute(document, "torch:prefix");
@@ -175,7 +189,9 @@ public:
     std::vector<Loss> preflight(const Document& document, const WriteOptions&) const override {
         std::vector<Loss> losses;
         walk(document.root, [&](const Visit& visit) {
-            if (!visit.value.is(Kind::kTensor) || visit.same_as != nullptr) return WalkStep::kInto;
+            if (visit.same_as != nullptr) return WalkStep::kInto;
+            if (has_impossible_key(visit.value)) losses.push_back({visit.path, "has a key that Python cannot hash"});
+            if (!visit.value.is(Kind::kTensor)) return WalkStep::kInto;
             const auto what = TorchLowering::obstacle(visit.value.tensor());
             if (!what.empty()) losses.push_back({visit.path, std::string(what)});
             return WalkStep::kInto;

@@ -94,7 +94,7 @@ TEST_CASE("a Julia file comes back through every layout with types and sharing",
     for (const std::string& path : samples()) {
         INFO(path);
         const Document document = load(path);
-        for (const std::string layout : {"jld2", "native", "hdf5"}) {
+        for (const std::string layout : {"jld2", "native", "hdf5", "torch"}) {
             INFO(layout);
             const std::string between = scratch.file("between." + layout);
             const std::string back = scratch.file("back.jld2");
@@ -136,6 +136,45 @@ TEST_CASE("long arrays have the elements that Julia found", "[jld2]") {
         for (const std::size_t j : {0u, 1u, 99u})
             CHECK(static_cast<float>(big[i * 100 + j]) ==
                   static_cast<float>(static_cast<double>(i + 1) + static_cast<double>(j + 1) / 1000));
+}
+
+TEST_CASE("values that are parameters of types are read and written", "[jld2]") {
+    for (const std::string name : {"0.4.17", "0.4.55"}) {
+        INFO(name);
+        const Document document = load(sample("kinds/" + name + ".jld2"));
+        CHECK(document.damage.empty());
+        const auto type_of = [&](const std::string& path) { return at(document, path).node()->recipe->callable; };
+        CHECK(type_of("parameters/0") ==
+              "Main.Z.VT{Core.UInt8(=03), Core.Char(=00000063), Core.Nothing(), "
+              "Core.NamedTuple{(:a,), Core.Tuple{Core.Int64}}(a 1)}");
+        CHECK(type_of("parameters/1") == "Main.Z.VT{(:a, :b), (), Core.Float64(=000000000000f83f), -1}");
+        CHECK(type_of("parameters/2") ==
+              "Main.Z.VT{Core.Int128(=05000000000000000000000000000000), "
+              "(1, (2, Core.Char(=00000078), Core.Nothing())), "
+              "Base.Rational{Core.UInt8}(num Core.UInt8(=02), den Core.UInt8(=03)), "
+              "Base.Missing()}");
+        CHECK(at(document, "long/1").as_string().size() == 7500);
+        CHECK(at(document, "unassigned/0/d").type() == jld2::kUndefType);
+    }
+}
+
+TEST_CASE("a Dict or Set at several places is one where JLD2 wrote it so that it loads as one", "[jld2]") {
+    const Scratch scratch;
+    for (const bool is_again : {false, true}) {
+        Document document = load(is_again ? scratch.file("x.jld2") : sample("kinds/0.4.55.jld2"));
+        CHECK(at(document, "shared/0").node() == at(document, "shared/1").node());
+        CHECK(at(document, "shared/0").node() == at(document, "shared/2/0").node());
+        CHECK(at(document, "shared/0").node()->attribute(jld2::kSharedAttribute) != nullptr);
+        CHECK(at(document, "sets/1").node() == at(document, "sets/0/1").node());
+        CHECK(at(document, "sets/1").node()->attribute(jld2::kSharedAttribute) != nullptr);
+        CHECK(at(document, "ring/self").node() == at(document, "ring").node());
+        if (!is_again) save(document, scratch.file("x.jld2"), "jld2");
+    }
+    const std::string bytes = slurp(scratch.file("x.jld2"));
+    CHECK(bytes.find("JLD2.SerializedDict") != std::string::npos);
+    // In the form of JLD2 0.4.17 nothing else than that version's own is used.
+    save(load(sample("kinds/0.4.17.jld2")), scratch.file("y.jld2"), "jld2");
+    CHECK(slurp(scratch.file("y.jld2")).find("JLD2.SerializedDict") == std::string::npos);
 }
 
 TEST_CASE("torch's matrices keep their indices in a Julia file and on the way back", "[jld2]") {

@@ -69,6 +69,21 @@ with scratch() as name:
         tally.check(not found, f"{extra}: torch finds what it saved: {found}")
         tally.check(back["n"]["tied"] is back["w"] and back["t"].stride() == weights["t"].stride(), f"{extra}: ties and strides")
 
+    # Julia's keys, which Python could not hash, and everything else: torch opens all of it, and nothing is lost on the way.
+    for path in sorted((DATA / "jld2").rglob("*.jld2")):
+        code, _, err = run(options.ckpt, "convert", "--overwrite", path, folder / "all.pt")
+        if not tally.check(code == 0, f"{path.name} -> all.pt: {err}"):
+            continue
+        try:
+            loaded = torch.load(folder / "all.pt", weights_only=False)
+            tally.check(isinstance(loaded, dict), f"{path.name}: torch finds a {type(loaded)}")
+        except Exception as error:  # noqa: BLE001 - whatever it is, torch could not load it
+            tally.check(False, f"{path.name}: torch.load: {error!r}")
+        for way, out in (("", "direct.jld2"), ("all.pt", "through.jld2")):
+            code, _, err = run(options.ckpt, "convert", "--overwrite", folder / way if way else path, folder / out)
+            tally.check(code == 0, f"{path.name} -> {out}: {err}")
+        tally.check((folder / "direct.jld2").read_bytes() == (folder / "through.jld2").read_bytes(), f"{path.name}: the same file through torch's")
+
     code, _, err = run(options.ckpt, "convert", DATA / "jld2" / "layout1" / "checkpoint=5.jld2", folder / "julia.pt")
     tally.check(code == 0, f"checkpoint=5.jld2 -> julia.pt: {err}")
     state = torch.load(folder / "julia.pt", weights_only=False)

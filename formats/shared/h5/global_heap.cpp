@@ -25,8 +25,10 @@ GlobalHeap::Directory GlobalHeap::read_directory(const Image& image, std::uint64
         const std::uint64_t object_bytes = cursor.length();
         if (index == 0) break;  // free space to the end
         at += head_bytes;
-        require(object_bytes <= end - at, "global heap object {} of {} bytes does not fit into its heap at address {}",
-                index, object_bytes, collection);
+        // JLD2 does not count the head of a collection, so that a large object alone in it sticks out by as much.
+        require(object_bytes <= end - at + head_bytes,
+                "global heap object {} of {} bytes does not fit into its heap at address {}", index, object_bytes,
+                collection);
         require(directory.emplace(index, Place{at, object_bytes}).second,
                 "global heap at address {} has two objects {}", collection, index);
         const std::uint64_t padded = object_bytes + (8 - object_bytes % 8) % 8;

@@ -21,7 +21,10 @@ constexpr std::string_view kState = "__state__";
 constexpr std::string_view kItems = "__items__";
 constexpr std::string_view kEntries = "__entries__";
 constexpr std::string_view kValue = "__value__";
-constexpr std::array kReserved = {kType, kKind, kHow, kCallable, kArgs, kKwargs, kState, kItems, kEntries, kValue};
+constexpr std::string_view kAttributes = "__attributes__";  // of keys only: those of values are found by their paths
+constexpr std::array kReserved = {kType,  kKind,  kHow,     kCallable, kArgs,      kKwargs,
+                                  kState, kItems, kEntries, kValue,    kAttributes};
+constexpr unsigned kMostNestedKeys = 100;
 
 using Entries = std::vector<std::pair<Value, Value>>;
 
@@ -139,16 +142,109 @@ private:
     Value tagged_;
 };
 
+/// A tagged value as a tuple, and everything in it as well.
+class KeyTagger {
+public:
+    explicit KeyTagger(Pool& scratch) : scratch_(scratch) {}
+
+    std::optional<Value> run(const Value& value, unsigned depth = 0) {
+        if (is_hashable(value)) return value;
+        if (depth > kMostNestedKeys) return std::nullopt;
+        const Node& node = *value.node();
+        std::vector<Value> parts;
+        const auto add = [&](std::string_view name, const std::optional<Value>& part) {
+            if (!part) return false;
+            parts.push_back(scratch_.string(std::string(name)));
+            parts.push_back(*part);
+            return true;
+        };
+        const bool is_plain = node.type.empty() && !node.recipe && (!node.attributes || node.attributes->empty());
+        if (is_plain && value.is(Kind::kTuple)) return items(value.sequence().items, depth);
+        // Containers as they are: their items and entries are what a tag would list.
+        const bool is_container = value.is(Kind::kList) || value.is(Kind::kTuple) || value.is(Kind::kSet) ||
+                                  value.is(Kind::kDict) || value.is(Kind::kObject);
+        bool is_sound = true;
+        if (node.recipe || !is_container) {
+            for (const auto& [key, part] : Tagger(scratch_, value).run().dict().entries) {
+                const std::string_view name = key.as_string();
+                const bool is_kept = !is_container || (name != kItems && name != kEntries);
+                if (is_kept) is_sound = is_sound && add(name, run(part, depth + 1));
+            }
+        } else {
+            add(kType, scratch_.string(node.type));
+            add(kKind, scratch_.string(std::string(kind_name(value.kind()))));
+        }
+        if (value.is(Kind::kList) || value.is(Kind::kTuple) || value.is(Kind::kSet))
+            is_sound = is_sound && add(kItems, items(value.sequence().items, depth));
+        if (value.is(Kind::kObject) && !value.object().items.empty())
+            is_sound = is_sound && add(kItems, items(value.object().items, depth));
+        const Entries* held = value.is(Kind::kDict)     ? &value.dict().entries
+                              : value.is(Kind::kObject) ? &value.object().entries
+                                                        : nullptr;
+        if (held != nullptr && !held->empty()) is_sound = is_sound && add(kEntries, entries(*held, depth));
+        if (node.attributes != nullptr && !node.attributes->empty()) {
+            Entries attributes;
+            for (const auto& [name, attribute] : *node.attributes)
+                attributes.emplace_back(scratch_.string(name), attribute);
+            is_sound = is_sound && add(kAttributes, entries(attributes, depth));
+        }
+        return is_sound ? std::optional(scratch_.tuple(std::move(parts))) : std::nullopt;
+    }
+
+private:
+    std::optional<Value> items(const std::vector<Value>& values, unsigned depth) {
+        std::vector<Value> parts;
+        for (const Value& value : values) {
+            const auto part = run(value, depth + 1);
+            if (!part) return std::nullopt;
+            parts.push_back(*part);
+        }
+        return scratch_.tuple(std::move(parts));
+    }
+    std::optional<Value> entries(const Entries& values, unsigned depth) {
+        std::vector<Value> parts;
+        for (const auto& [key, value] : values) {
+            const auto pair = items({key, value}, depth);
+            if (!pair) return std::nullopt;
+            parts.push_back(*pair);
+        }
+        return scratch_.tuple(std::move(parts));
+    }
+
+    Pool& scratch_;
+};
+
+/// Pairs as entries; nothing if the value is anything else.
+Entries entries_of(const Value* value) {
+    Entries entries;
+    if (value == nullptr || !value->is(Kind::kTuple)) return entries;
+    for (const Value& pair : value->sequence().items) {
+        const bool is_pair = pair.is(Kind::kTuple) && pair.sequence().items.size() == 2;
+        if (is_pair) entries.emplace_back(pair.sequence().items[0], pair.sequence().items[1]);
+    }
+    return entries;
+}
+
+/// What a tagged tuple says as the entries of a tagged dict; empty if it is no such thing.
+Entries tags_in(const SequenceNode& tuple) {
+    Entries entries;
+    const auto& items = tuple.items;
+    const bool is_tagged = tuple.type.empty() && !tuple.recipe && items.size() >= 4 && items.size() % 2 == 0 &&
+                           is_text_key(items[0], kType) && is_text_key(items[2], kKind);
+    for (std::size_t i = 0; is_tagged && i < items.size(); i += 2) entries.emplace_back(items[i], items[i + 1]);
+    return entries;
+}
+
 /// What a tagged dict stands for, as a new node; null if the dict is no such thing.
 class Restorer {
 public:
-    Restorer(Pool& pool, const DictNode& dict) : pool_(pool), dict_(dict) {}
+    Restorer(Pool& pool, const Entries& entries) : pool_(pool), entries_(entries) {}
 
     Node* run() {
-        const Entries& entries = dict_.entries;
-        const bool is_tagged = dict_.type.empty() && !dict_.recipe && entries.size() >= 2 &&
-                               is_text_key(entries[0].first, kType) && entries[0].second.is(Kind::kString) &&
-                               is_text_key(entries[1].first, kKind) && entries[1].second.is(Kind::kString);
+        const Entries& entries = entries_;
+        const bool is_tagged = entries.size() >= 2 && is_text_key(entries[0].first, kType) &&
+                               entries[0].second.is(Kind::kString) && is_text_key(entries[1].first, kKind) &&
+                               entries[1].second.is(Kind::kString);
         if (!is_tagged) return nullptr;
         for (std::size_t i = 2; i < entries.size(); ++i) {
             const bool is_tag =
@@ -163,6 +259,9 @@ public:
         Node* node = make(entries[1].second.as_string());
         if (node != nullptr) node->type = entries[0].second.as_string();
         if (node != nullptr && node->recipe && node->recipe->callable.empty()) node->recipe->callable = node->type;
+        for (const auto& [name, attribute] : entries_of(tag(kAttributes))) {
+            if (node != nullptr && name.is(Kind::kString)) node->set_attribute(name.as_string(), attribute);
+        }
         return node;
     }
 
@@ -205,10 +304,10 @@ private:
     Node* make_object() {
         auto* node = pool_.make<ObjectNode>();
         add_recipe(*node);
-        if (const Value* items = tag(kItems); items != nullptr && items->is(Kind::kList))
+        if (const Value* items = tag(kItems); items != nullptr && (items->is(Kind::kList) || items->is(Kind::kTuple)))
             node->items = items->sequence().items;
-        if (const Value* entries = tag(kEntries); entries != nullptr && entries->is(Kind::kDict))
-            node->entries = entries->dict().entries;
+        if (const Value* entries = tag(kEntries); entries != nullptr)
+            node->entries = entries->is(Kind::kDict) ? entries->dict().entries : entries_of(entries);
         if (others_.empty()) return node;
         if (!node->recipe || !node->recipe->state.is_null()) return nullptr;
         node->recipe->state = pool_.dict();
@@ -221,6 +320,8 @@ private:
         const Value* entries = tag(kEntries);
         if (entries != nullptr && entries->is(Kind::kDict)) {
             node->entries = entries->dict().entries;
+        } else if (entries != nullptr) {
+            node->entries = entries_of(entries);
         } else {
             node->entries = std::move(others_);
         }
@@ -228,7 +329,7 @@ private:
     }
     Node* make_sequence(Kind kind) {
         const Value* items = tag(kItems);
-        if (items == nullptr || !items->is(Kind::kList)) return nullptr;
+        if (items == nullptr || (!items->is(Kind::kList) && !items->is(Kind::kTuple))) return nullptr;
         auto* node = pool_.make<SequenceNode>(kind);
         add_recipe(*node);
         node->items = items->sequence().items;
@@ -267,7 +368,8 @@ private:
             case Kind::kBool:
             case Kind::kInt:
             case Kind::kFloat: {
-                if (value->node() != nullptr) return nullptr;
+                // Of a class of its own is none that was tagged; an integer of more than 64 bits is a node.
+                if (!value->type().empty()) return nullptr;
                 auto* node = pool_.make<ScalarNode>(value->kind());
                 node->value = *value;
                 return node;
@@ -278,7 +380,7 @@ private:
     }
 
     Pool& pool_;
-    const DictNode& dict_;
+    const Entries& entries_;
     std::unordered_map<std::string_view, Value> tags_;
     Entries others_;
 };
@@ -301,6 +403,40 @@ Value tagged_value(Pool& scratch, Value value) {
     return Tagger(scratch, value).run();
 }
 
+bool is_hashable(const Value& value) {
+    const Node* node = value.node();
+    if (node == nullptr) return true;
+    switch (value.kind()) {
+        case Kind::kTensor:
+            return true;
+        case Kind::kList:
+        case Kind::kDict:
+            if (node->type.empty() && !node->recipe) return false;
+            break;
+        case Kind::kSet:
+            if (node->type.empty()) return false;
+            break;
+        case Kind::kTuple:
+            if (!node->type.empty()) break;
+            return std::all_of(value.sequence().items.begin(), value.sequence().items.end(), is_hashable);
+        case Kind::kString:
+            return node->type.empty() || node->recipe;
+        case Kind::kBool:
+        case Kind::kInt:
+        case Kind::kFloat:
+        case Kind::kComplex:
+            if (node->type.empty()) return true;
+            break;
+        default:
+            break;
+    }
+    return node->recipe ? has_python_recipe(*node) : !is_julias(node->type) && value.kind() != Kind::kObject;
+}
+
+std::optional<Value> hashable_value(Pool& scratch, const Value& value) {
+    return KeyTagger(scratch).run(value);
+}
+
 void restore_tagged_values(Document& document) {
     std::unordered_map<const Node*, Value> restored;
     std::unordered_set<Node*> seen;
@@ -313,8 +449,12 @@ void restore_tagged_values(Document& document) {
             return;
         }
         if (!seen.insert(node).second) return;
-        if (node->kind == Kind::kDict) {
-            if (Node* made = Restorer(document.pool(), static_cast<const DictNode&>(*node)).run()) {
+        const bool is_plain = node->type.empty() && !node->recipe;
+        if (is_plain && (node->kind == Kind::kDict || node->kind == Kind::kTuple)) {
+            const Entries tags =
+                node->kind == Kind::kTuple ? tags_in(static_cast<const SequenceNode&>(*node)) : Entries();
+            const Entries& entries = node->kind == Kind::kTuple ? tags : static_cast<const DictNode&>(*node).entries;
+            if (Node* made = Restorer(document.pool(), entries).run()) {
                 value = Value::of(made);
                 restored.emplace(node, value);
                 seen.insert(made);

@@ -2,6 +2,8 @@
 // lacks").
 #pragma once
 
+#include <optional>
+
 #include "libckpt/document.hpp"
 
 namespace ckpt {
@@ -14,7 +16,14 @@ bool has_python_recipe(const Node& node);
 /// copied.
 Value tagged_value(Pool& scratch, Value value);
 
-/// Puts the values back that tagged dicts stand for, everywhere in the document. Dicts that only look alike stay dicts.
+/// Whether Python can hash the value as it is written: a key of a dict or an item of a set must be so.
+bool is_hashable(const Value& value);
+/// The tuple that stands for a key that Python could not hash: names of tags and what they say, in turn; nullopt for
+/// one that contains itself or is nested too deep.
+std::optional<Value> hashable_value(Pool& scratch, const Value& value);
+
+/// Puts the values back that tagged dicts and tuples stand for, everywhere in the document. What only looks alike stays
+/// so.
 void restore_tagged_values(Document& document);
 
 }  // namespace ckpt
