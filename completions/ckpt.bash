@@ -18,9 +18,9 @@ _ckpt() {
         ls) words="--by --pattern --indices --json --null --long --recursive" ;;
         last) words="--prior-to --up-to --at --by --pattern --index --next --json" ;;
         path) words="--next --by --pattern" ;;
-        inspect) words="--from --depth --tensors --json --digest" ;;
-        convert) words="--from --to --compress --codec --keep-layout --julia --overwrite --allow-loss" ;;
-        extract) words="--output --from --model-only --role --select --drop --rest --salvage --to --compress --codec --keep-layout --julia --overwrite --allow-loss" ;;
+        inspect) words="--from --depth --tensors --json --digest --allow-huge" ;;
+        convert) words="--from --to --compress --codec --keep-layout --julia --overwrite --max-output --allow-huge --allow-loss" ;;
+        extract) words="--output --from --model-only --role --select --drop --rest --salvage --to --compress --codec --keep-layout --julia --overwrite --max-output --allow-huge --allow-loss" ;;
         verify) words="--full --from --json --by --pattern" ;;
         formats) words="--json" ;;
     esac

@@ -30,6 +30,7 @@ complete -c ckpt -n '__fish_seen_subcommand_from inspect' -l depth
 complete -c ckpt -n '__fish_seen_subcommand_from inspect' -l tensors
 complete -c ckpt -n '__fish_seen_subcommand_from inspect' -l json
 complete -c ckpt -n '__fish_seen_subcommand_from inspect' -l digest
+complete -c ckpt -n '__fish_seen_subcommand_from inspect' -l allow-huge
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l from
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l to
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l compress
@@ -37,6 +38,8 @@ complete -c ckpt -n '__fish_seen_subcommand_from convert' -l codec
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l keep-layout
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l julia
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l overwrite
+complete -c ckpt -n '__fish_seen_subcommand_from convert' -l max-output
+complete -c ckpt -n '__fish_seen_subcommand_from convert' -l allow-huge
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l allow-loss
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l output
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l from
@@ -52,6 +55,8 @@ complete -c ckpt -n '__fish_seen_subcommand_from extract' -l codec
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l keep-layout
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l julia
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l overwrite
+complete -c ckpt -n '__fish_seen_subcommand_from extract' -l max-output
+complete -c ckpt -n '__fish_seen_subcommand_from extract' -l allow-huge
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l allow-loss
 complete -c ckpt -n '__fish_seen_subcommand_from verify' -l full
 complete -c ckpt -n '__fish_seen_subcommand_from verify' -l from

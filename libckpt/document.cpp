@@ -23,6 +23,8 @@ void Document::set_attribute(std::string_view name, Value value) {
 }
 
 void Document::adopt_pools(const Document& other) {
+    const bool is_new = std::find(pools.begin(), pools.end(), other.pools.front()) == pools.end();
+    if (is_new) source_bytes += other.source_bytes;
     for (const auto& owned : other.pools) {
         if (std::find(pools.begin(), pools.end(), owned) == pools.end()) pools.push_back(owned);
     }

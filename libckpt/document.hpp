@@ -1,6 +1,7 @@
 // A checkpoint in memory: its value tree now, its bytes on demand.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -22,6 +23,8 @@ struct Document {
     NamedValues attributes;
     std::string format;    ///< name of the layout that was read ("torch")
     std::string producer;  ///< who wrote it, for people ("torch 2.7 or later"); empty if unknown
+    /// Size of the file that it was read from, or of all whose pools it adopted; 0 if it was not read.
+    std::uint64_t source_bytes = 0;
     /// Why parts of the file could not be read, in the order they were met; each names its part. In their place stand
     /// objects of the type kDamagedType. A layout whose parts do not hang together throws instead.
     std::vector<Error> damage;
@@ -32,7 +35,7 @@ struct Document {
     Pool& pool() { return *pools.front(); }
     const Value* attribute(std::string_view name) const noexcept;
     void set_attribute(std::string_view name, Value value);
-    /// Keeps the nodes of `other` alive in this document.
+    /// Keeps the nodes of `other` alive in this document, which then counts as made from its file.
     void adopt_pools(const Document& other);
 };
 

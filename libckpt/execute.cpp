@@ -57,14 +57,6 @@ void write_at(int descriptor, std::span<const std::byte> bytes, std::uint64_t of
     }
 }
 
-std::uint64_t known_size(const Extent& extent) {
-    if (const auto* literal = std::get_if<LiteralExtent>(&extent.content)) return literal->bytes.size();
-    if (const auto* blob = std::get_if<BlobExtent>(&extent.content)) return blob->blob->size_bytes();
-    if (const auto* encoded = std::get_if<EncodedExtent>(&extent.content)) return encoded->size_bytes;
-    const auto& late = std::get<LateExtent>(extent.content);
-    return late.size_bytes == LateExtent::kUnknownSize ? 0 : late.size_bytes;
-}
-
 std::span<const std::byte> as_bytes(const std::string& text) {
     return std::as_bytes(std::span(text.data(), text.size()));
 }
@@ -167,7 +159,7 @@ private:
         std::uint64_t offset = 0;
         for (std::size_t i = 0; i < extents_.size(); ++i) {
             results_[i].offset_bytes = offset;
-            results_[i].size_bytes = known_size(extents_[i]);
+            results_[i].size_bytes = planned_bytes(extents_[i]);
             offset += results_[i].size_bytes;
         }
     }
@@ -324,7 +316,8 @@ void check_free_space(const WritePlan& plan, const std::string& temporary) {
     std::uint64_t needed = 0;
     for (const auto& file : plan.files) {
         for (const auto& extent : file.extents) {
-            if (!std::holds_alternative<EncodedExtent>(extent.content)) needed += known_size(extent);
+            if (std::holds_alternative<EncodedExtent>(extent.content)) continue;
+            if (__builtin_add_overflow(needed, planned_bytes(extent), &needed)) needed = ~std::uint64_t{0};
         }
     }
     struct statvfs status = {};
@@ -382,14 +375,6 @@ void write_one(const PlannedFile& file, const std::string& path, const Context& 
 }
 
 }  // namespace
-
-std::uint64_t WritePlan::total_bytes() const noexcept {
-    std::uint64_t total = 0;
-    for (const auto& file : files) {
-        for (const auto& extent : file.extents) total += known_size(extent);
-    }
-    return total;
-}
 
 void execute(const WritePlan& plan, const std::string& path, Existing existing, const Context& context) {
     try {

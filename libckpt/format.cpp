@@ -127,6 +127,7 @@ Document salvage_document(const Registry& registry, const std::string& path, con
         const Format& format = forced != nullptr ? *forced : registry.detect(source);
         Document document = format.salvage(source, context);
         if (document.format.empty()) document.format = format.name();
+        document.source_bytes = source.size_bytes;
         for (Error& error : document.damage) error.in_file(path);
         return document;
     } catch (Error& error) {
@@ -142,6 +143,7 @@ Document read_document(const Registry& registry, const std::string& path, const 
         const Format& format = forced != nullptr ? *forced : registry.detect(source);
         Document document = format.read(source, context);
         if (document.format.empty()) document.format = format.name();
+        document.source_bytes = source.size_bytes;
         for (Error& error : document.damage) error.in_file(path);
         if (damage == Damage::kRefuse && !document.damage.empty()) throw Error(document.damage.front());
         return document;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "libckpt/blob.hpp"
+#include "libckpt/error.hpp"
 #include "libckpt/xxh3.hpp"
 
 namespace ckpt {
@@ -66,9 +67,33 @@ struct Extent {
     bool want_crc32 = false;
 };
 
+/// Its size as far as it is known: the raw size of encoded ones.
+std::uint64_t planned_bytes(const Extent& extent) noexcept;
+
 struct PlannedFile {
     std::string name;             ///< relative to the output folder; empty for a single-file output
     std::vector<Extent> extents;  ///< contiguous, in file order
+};
+
+/// An output would be larger than it may be.
+class TooLarge : public Error {
+public:
+    using Error::Error;
+};
+
+/// Adds up what an output will have while it is planned: parts of encoded data take memory, and there is a limit to it.
+class OutputBound {
+public:
+    static constexpr std::uint64_t kAnySize = std::uint64_t{1} << 62;  ///< whose offsets still fit in all layouts
+    static constexpr std::uint64_t kMostEncoded = std::uint64_t{1} << 44;
+
+    explicit OutputBound(std::uint64_t most_bytes) : most_bytes_(most_bytes) {}
+    /// Throws TooLarge (kRefused) once there are more than the bound.
+    void add(std::uint64_t bytes);
+
+private:
+    std::uint64_t most_bytes_;
+    std::uint64_t bytes_ = 0;
 };
 
 /// Everything one output consists of. Deterministic: the same document and options give the same plan.
@@ -76,7 +101,8 @@ struct WritePlan {
     std::vector<PlannedFile> files;
     bool is_folder = false;
 
-    /// Bytes of all extents whose size is known, raw size for encoded ones; what progress counts.
+    /// Bytes of all extents whose size is known, raw size for encoded ones; what progress counts. At most
+    /// 2^64 - 1.
     std::uint64_t total_bytes() const noexcept;
 };
 

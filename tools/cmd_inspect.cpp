@@ -4,6 +4,7 @@
 #include "tools/command.hpp"
 #include "tools/inspect_json.hpp"
 #include "tools/inspect_tree.hpp"
+#include "tools/options.hpp"
 
 namespace ckpt {
 namespace {
@@ -22,6 +23,7 @@ public:
             ->check(CLI::Range(1, 1000));
         auto* tensors = app.add_flag("--tensors", tensors_, "A line for each tensor in place of the tree");
         auto* json = app.add_flag("--json", json_, "Print JSON");
+        app.add_flag("--allow-huge", size_.allow_huge, "Compute digests of any number of bytes");
         app.add_option("--digest", digest_,
                        "Add a digest of each tensor's elements to the JSON: xxh3 (default) or sha256")
             ->type_name("KIND")
@@ -41,6 +43,7 @@ public:
         if (json_) {
             InspectOptions options;
             options.digest = digest_.empty() ? Digest::kNone : digest_ == "sha256" ? Digest::kSha256 : Digest::kXxh3;
+            options.max_digest_bytes = size_.digest_bytes(document.source_bytes);
             if (depth_ != 0) options.max_depth = depth_;
             for (Error& error : print_inspect_json(session, document, file_, bytes, options)) {
                 error.in_file(file_);
@@ -57,6 +60,7 @@ public:
 
 private:
     std::string file_, from_, digest_;
+    SizeBound size_;
     std::size_t depth_ = 0;
     bool tensors_ = false;
     bool json_ = false;

@@ -149,8 +149,8 @@ Json object_value(const Node& node) {
 
 class Printer {
 public:
-    Printer(Session& session, const Document& document, std::uint64_t file_bytes, const InspectOptions& options)
-        : session_(session), options_(options), file_bytes_(file_bytes), roles_(classify_roles(document)) {}
+    Printer(Session& session, const Document& document, const InspectOptions& options)
+        : session_(session), options_(options), roles_(classify_roles(document)) {}
 
     /// Entries of the attributes of what was visited, and of what is in them: `node/@name`. What stands in several
     /// attributes is shown once.
@@ -301,15 +301,15 @@ private:
         }
     }
 
-    void add_digest(Json& json, const TensorNode& tensor) const {
+    void add_digest(Json& json, const TensorNode& tensor) {
         const BlobPtr blob = packed_or_logical(tensor);
-        // A few stored bytes may stand for any number: an expanded view, a dataset of nothing but fill values.
-        constexpr std::uint64_t kLargeBytes = std::uint64_t{4} << 30;
-        constexpr std::uint64_t kMostPerByte = 256;
-        if (blob->size_bytes() > kLargeBytes && blob->size_bytes() / kMostPerByte > file_bytes_) {
-            json["digest"] =
-                fmt::format("not computed: {} of a file of {}", size_text(blob->size_bytes()), size_text(file_bytes_));
-        } else if (options_.digest == Digest::kSha256) {
+        const std::uint64_t bytes = options_.digest == Digest::kXxh3 && blob->known_digest() ? 0 : blob->size_bytes();
+        if (bytes > options_.max_digest_bytes - digested_bytes_) {
+            json["digest"] = fmt::format("not computed: {} bytes are out of proportion to the file (--allow-huge)", bytes);
+            return;
+        }
+        digested_bytes_ += bytes;
+        if (options_.digest == Digest::kSha256) {
             json["sha256"] = digest_sha256(*blob);
         } else {
             json["xxh3_128"] = digest_xxh3_128(*blob);
@@ -348,12 +348,12 @@ private:
 
     Session& session_;
     const InspectOptions& options_;
-    std::uint64_t file_bytes_;
     Roles roles_;
     static constexpr std::size_t kMaxAttributeDepth = 1000;
     std::unordered_map<const Storage*, std::size_t> storages_;
     std::unordered_map<const Node*, std::string> attribute_paths_;
     std::vector<Error> damage_;
+    std::uint64_t digested_bytes_ = 0;
 };
 
 /// nlohmann refuses text that is no UTF-8; what Python calls surrogates is written as \uDxxx, which JSON allows.
@@ -442,7 +442,7 @@ std::vector<Error> print_inspect_json(Session& session, const Document& document
     std::string text = dump(head);
     text.back() = ',';  // the object goes on
     text += "\n\"entries\": [";
-    Printer printer(session, document, file_bytes, options);
+    Printer printer(session, document, options);
     bool is_first = true;
     std::uint64_t deeper = 0;
     walk(

@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "libckpt/execute.hpp"
+#include "tools/text.hpp"
 
 namespace ckpt {
 
@@ -61,6 +62,39 @@ IndexBound BoundOptions::bound() const {
     return {};
 }
 
+namespace {
+
+/// Refuses what is no size while the command line is read.
+std::string check_size(const std::string& text) {
+    return parse_size(text) ? "" : fmt::format("'{}' is no size; write 10GB, 512MiB or a number of bytes", text);
+}
+
+/// `growth` times as many, and `least` at least.
+std::uint64_t bound_of(std::uint64_t source_bytes, std::uint64_t growth, std::uint64_t least) {
+    if (source_bytes >= OutputBound::kAnySize / growth) return OutputBound::kAnySize;
+    return std::max(least, source_bytes * growth);
+}
+
+}  // namespace
+
+void SizeBound::declare(CLI::App& app) {
+    auto* size = app.add_option("--max-output", most,
+                                "Refuse an output of more than SIZE (default: 16 times the input, and at least 1GiB)")
+                     ->type_name("SIZE")
+                     ->check(check_size);
+    app.add_flag("--allow-huge", allow_huge, "Write an output of any size")->excludes(size);
+}
+
+std::uint64_t SizeBound::bytes(std::uint64_t source_bytes) const {
+    if (allow_huge) return OutputBound::kAnySize;
+    if (const auto given = parse_size(most)) return std::min(*given, OutputBound::kAnySize);
+    return bound_of(source_bytes, 16, std::uint64_t{1} << 30);
+}
+
+std::uint64_t SizeBound::digest_bytes(std::uint64_t source_bytes) const {
+    return allow_huge ? OutputBound::kAnySize : bound_of(source_bytes, 256, std::uint64_t{4} << 30);
+}
+
 void OutputOptions::declare(CLI::App& app) {
     app.add_option("-t,--to", to, "Layout of the output (default: by its extension; `ckpt formats` lists them)")
         ->type_name("LAYOUT");
@@ -79,6 +113,7 @@ void OutputOptions::declare(CLI::App& app) {
         ->check(CLI::IsMember({"dict", "namedtuple"}));
     app.add_flag("--overwrite", overwrite, "Replace the output if it exists");
     app.add_flag("--allow-loss", allow_loss, "Write what the layout can hold and leave out the rest");
+    size.declare(app);
 }
 
 const Format& OutputOptions::layout(const Session& session, const std::string& path) const {
@@ -107,6 +142,23 @@ namespace {
 bool reader_is_gone(int descriptor) {
     struct pollfd state = {descriptor, POLLOUT, 0};
     return ::poll(&state, 1, 0) == 1 && (state.revents & POLLERR) != 0;
+}
+
+}  // namespace
+
+namespace {
+
+WritePlan plan_within(const Format& format, const Document& document, const std::string& path,
+                      const WriteOptions& options, const Context& context) {
+    try {
+        WritePlan plan = format.plan(document, options, context);
+        OutputBound(options.max_output_bytes).add(plan.total_bytes());
+        return plan;
+    } catch (const TooLarge& error) {
+        throw_error(ErrorCode::kRefused,
+                    "{}: {}; nothing was written (--allow-huge writes it, --max-output sets another limit)", path,
+                    error.message());
+    }
 }
 
 }  // namespace
@@ -143,7 +195,8 @@ ExitCode write_document(Session& session, const Document& document, const std::s
                         path, losses.size(), format.name()));
         return ExitCode::kRefused;
     }
-    const WritePlan plan = format.plan(document, write, session.context());
+    write.max_output_bytes = options.size.bytes(document.source_bytes);
+    const WritePlan plan = plan_within(format, document, path, write, session.context());
     if (path == "-") {
         try {
             execute_to_descriptor(plan, STDOUT_FILENO, session.context());

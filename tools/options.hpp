@@ -32,6 +32,18 @@ struct BoundOptions {
     IndexBound bound() const;
 };
 
+/// How large an output may become, and how much may be read that no file holds: a fill value makes any size out of
+/// nothing.
+struct SizeBound {
+    std::string most;  ///< as it was given
+    bool allow_huge = false;
+    void declare(CLI::App& app);
+    /// Bytes, for a document that was read from so many: 16 times as many, and 1 GiB at least, unless told otherwise.
+    std::uint64_t bytes(std::uint64_t source_bytes) const;
+    /// The same for what is read only: 256 times as many, and 4 GiB at least.
+    std::uint64_t digest_bytes(std::uint64_t source_bytes) const;
+};
+
 /// Where a new file goes and in which layout.
 struct OutputOptions {
     std::string to;
@@ -41,6 +53,7 @@ struct OutputOptions {
     std::string julia;
     bool overwrite = false;
     bool allow_loss = false;
+    SizeBound size;
     void declare(CLI::App& app);
     /// By --to, else the extension of `path`; throws Error (kUsage) naming the known ones.
     const Format& layout(const Session& session, const std::string& path) const;

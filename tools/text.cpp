@@ -2,6 +2,7 @@
 #include "tools/text.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <utility>
 
@@ -19,6 +20,29 @@ std::string size_text(std::uint64_t bytes) {
         ++unit;
     }
     return value < 100 ? fmt::format("{:.1f} {}", value, kUnits[unit]) : fmt::format("{:.0f} {}", value, kUnits[unit]);
+}
+
+std::optional<std::uint64_t> parse_size(std::string_view text) {
+    const std::size_t digits = std::min(text.find_first_not_of("0123456789."), text.size());
+    std::string_view unit = text.substr(digits);
+    if (unit.starts_with(' ')) unit.remove_prefix(1);
+    long double number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + digits, number);
+    if (digits == 0 || error != std::errc{} || end != text.data() + digits) return std::nullopt;
+    long double step = 1;
+    if (!unit.empty() && unit != "B") {
+        constexpr std::string_view kPrefixes = "kMGTPE";
+        const char prefix = unit[0] == 'K' ? 'k' : unit[0];
+        const std::size_t power = kPrefixes.find(prefix);
+        const std::string_view rest = unit.substr(1);
+        const bool is_binary = rest == "i" || rest == "iB";
+        if (power == std::string_view::npos || (!is_binary && !rest.empty() && rest != "B")) return std::nullopt;
+        for (std::size_t i = 0; i <= power; ++i) step *= is_binary ? 1024 : 1000;
+    }
+    const long double bytes = number * step;  // 64 bits are exact
+    constexpr long double kEnd = 9223372036854775808.0L;  // 2^63
+    if (!(bytes < kEnd)) return std::nullopt;
+    return static_cast<std::uint64_t>(bytes);
 }
 
 std::string count_text(std::uint64_t count) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,6 +10,9 @@
 namespace ckpt {
 
 std::string size_text(std::uint64_t bytes);   ///< "2.1 MiB"
+/// The same, back: "10GB" (powers of 1000: k, M, G, T, P with or without B), "512MiB" (powers of 1024), "1.5 GiB", a
+/// plain number of bytes. nullopt for anything else, and from 2^63 on.
+std::optional<std::uint64_t> parse_size(std::string_view text);
 std::string count_text(std::uint64_t count);  ///< "11.2 M"
 std::string age_text(double seconds);         ///< "3 days ago"
 /// Control characters made visible, so that a name from a file cannot drive the terminal. Bytes that are no UTF-8 as

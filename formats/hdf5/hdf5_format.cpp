@@ -76,7 +76,8 @@ public:
                         options.compress);
         }
         return hdf5::plan_document(document, codec,
-                                   options.keep_layout ? hdf5::Layouts::kKept : hdf5::Layouts::kChosen);
+                                   options.keep_layout ? hdf5::Layouts::kKept : hdf5::Layouts::kChosen,
+                                   options.max_output_bytes);
     }
 
     /// Quick: the structure. Full: everything that is stored of all datasets, through filters and checksums.

@@ -46,7 +46,7 @@ h5::WriteData bytes_data(std::string_view bytes) {
 
 class DocumentWriter {
 public:
-    DocumentWriter(const Document& document, h5::Codec codec, Layouts layouts)
+    DocumentWriter(const Document& document, h5::Codec codec, Layouts layouts, std::uint64_t most_bytes)
         : document_(document),
           codec_(codec),
           layouts_(layouts),
@@ -54,7 +54,8 @@ public:
           texts_([this](const Node& node) { return survey_.is_shared(node); },
                  [this](Value value) { return set_aside(value); }),
           types_([this](const std::string& path) { return reference_target(path); },
-                 [this](const Node& node) { return survey_.is_shared(node); }) {}
+                 [this](const Node& node) { return survey_.is_shared(node); }),
+          writer_(most_bytes) {}
 
     WritePlan run() {
         const Value& root = document_.root;
@@ -654,8 +655,8 @@ private:
 
 }  // namespace
 
-WritePlan plan_document(const Document& document, h5::Codec codec, Layouts layouts) {
-    return DocumentWriter(document, codec, layouts).run();
+WritePlan plan_document(const Document& document, h5::Codec codec, Layouts layouts, std::uint64_t most_bytes) {
+    return DocumentWriter(document, codec, layouts, most_bytes).run();
 }
 
 }  // namespace ckpt::hdf5

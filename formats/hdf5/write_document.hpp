@@ -12,7 +12,8 @@ namespace ckpt::hdf5 {
 /// Whether datasets are stored as the file that was read had them, where the document says how.
 enum class Layouts : std::uint8_t { kChosen, kKept };
 
-/// The plan of a file that holds the whole document. With a codec, tensors are stored in encoded chunks.
-WritePlan plan_document(const Document& document, h5::Codec codec, Layouts layouts = Layouts::kChosen);
+/// The plan of a file that holds the whole document. With a codec, tensors are stored in encoded chunks. Throws Error
+/// (kRefused) where tensors have more than `most_bytes` together.
+WritePlan plan_document(const Document& document, h5::Codec codec, Layouts layouts, std::uint64_t most_bytes);
 
 }  // namespace ckpt::hdf5

@@ -83,7 +83,7 @@ DocumentWriter::DocumentWriter(const Document& document, const WriteOptions& opt
       cuts_(document.root),
       value_types_(types_, &cuts_, options.named_tuples ? DictsAs::kNamedTuples : DictsAs::kDicts),
       notes_(scratch_, value_types_, cuts_),
-      file_(options.compress.empty() ? Compression::kNone : Compression::kZlib),
+      file_(options.compress.empty() ? Compression::kNone : Compression::kZlib, options.max_output_bytes),
       type_writer_(file_, types_) {
     notes_.survey(document.root);
 }

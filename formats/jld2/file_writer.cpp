@@ -466,6 +466,12 @@ WritePlan FileWriter::plan(ObjectId root, std::string_view user_block) {
     }
     layout->root = layout->header_at[root];
     layout->stored = std::move(stored_);
+    OutputBound bound(most_bytes_);
+    OutputBound encoded(OutputBound::kMostEncoded);
+    for (const Stored& stored : layout->stored) {
+        bound.add(stored.blob->size_bytes());
+        if (stored.is_compressed) encoded.add(stored.blob->size_bytes());
+    }
     WritePlan plan;
     PlannedFile& file = plan.files.emplace_back();
     if (compression_ == Compression::kNone) {

@@ -91,8 +91,9 @@ enum class Compression : std::uint8_t { kNone, kZlib };
 /// over 65535 bytes (names, types of very many fields), texts of 4 GiB.
 class FileWriter {
 public:
-    /// With zlib, blobs of 4 KiB and more are stored as one stream each.
-    explicit FileWriter(Compression compression) : compression_(compression) {}
+    /// With zlib, blobs of 4 KiB and more are stored as one stream each. Blobs of more than `most_bytes` together are
+    /// refused by `plan`.
+    FileWriter(Compression compression, std::uint64_t most_bytes) : compression_(compression), most_bytes_(most_bytes) {}
 
     /// An object to be set once. Others may refer to it before.
     ObjectId reserve();
@@ -125,6 +126,7 @@ private:
     void set_header(ObjectId id, const Data& messages);
 
     Compression compression_;
+    std::uint64_t most_bytes_;
     std::vector<Data> headers_;  ///< by id; without checksums
     std::vector<Data> raw_;      ///< elements with references that are too many for a header
     std::vector<Collection> collections_;

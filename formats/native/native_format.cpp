@@ -44,7 +44,7 @@ public:
         if (options.compress == "zstd" && options.codec == "raw")
             throw Error(ErrorCode::kUsage, "--codec raw and --compress zstd exclude each other");
         const native::Mode mode = options.codec == "raw" ? native::Mode::kRaw : native::Mode::kCompact;
-        return native::plan_document(document, mode, context);
+        return native::plan_document(document, mode, options.max_output_bytes, context);
     }
 
     std::vector<Finding> verify(const Source& source, VerifyLevel level, const Context& context) const override {

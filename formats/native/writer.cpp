@@ -171,7 +171,7 @@ struct Layout {
 
 class Planner {
 public:
-    Planner(const Document& document, Mode mode, const Context& context)
+    Planner(const Document& document, Mode mode, std::uint64_t most_bytes, const Context& context)
         : survey_(document), mode_(mode), layout_(std::make_shared<Layout>()) {
         const auto& storages = survey_.storages();
         std::vector<BlobPtr> blobs;
@@ -179,7 +179,7 @@ public:
             blobs.push_back(storage.blob);
             layout_->locations.push_back(storage.location);
         }
-        refuse_too_much(blobs);
+        refuse_too_much(blobs, most_bytes);
         layout_->content_of = number_contents(blobs, context);
         layout_->tree = survey_.pack_tree();
         if (layout_->tree.size() > context.limits.max_header_bytes) {
@@ -214,9 +214,11 @@ public:
     }
 
 private:
-    static void refuse_too_much(const std::vector<BlobPtr>& blobs) {
+    static void refuse_too_much(const std::vector<BlobPtr>& blobs, std::uint64_t most_bytes) {
+        OutputBound bound(most_bytes);
         std::uint64_t chunks = 0;
         for (const BlobPtr& blob : blobs) {
+            bound.add(blob->size_bytes());
             chunks += blob->size_bytes() / kChunkBytes;
             if (chunks <= kMaxChunks) continue;
             throw_error(ErrorCode::kRefused, "storages of {} MiB and more are over this layout's limit of {} MiB",
@@ -409,8 +411,8 @@ private:
 
 }  // namespace
 
-WritePlan plan_document(const Document& document, Mode mode, const Context& context) {
-    return Planner(document, mode, context).run();
+WritePlan plan_document(const Document& document, Mode mode, std::uint64_t most_bytes, const Context& context) {
+    return Planner(document, mode, most_bytes, context).run();
 }
 
 }  // namespace ckpt::native

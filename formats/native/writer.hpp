@@ -15,7 +15,8 @@ enum class Mode : std::uint8_t {
 };
 
 /// The plan: chunks in the order of the document, then index and footer. Reads from the storages what it needs to find
-/// equal ones: samples of those with equal sizes, all of those with equal samples.
-WritePlan plan_document(const Document& document, Mode mode, const Context& context);
+/// equal ones: samples of those with equal sizes, all of those with equal samples. Throws Error (kRefused) where
+/// storages have more than `most_bytes` together.
+WritePlan plan_document(const Document& document, Mode mode, std::uint64_t most_bytes, const Context& context);
 
 }  // namespace ckpt::native

@@ -572,6 +572,13 @@ private:
 };
 
 WritePlan Writer::plan(ObjectId root) {
+    OutputBound bound(most_bytes_);
+    OutputBound encoded(OutputBound::kMostEncoded);
+    for (const Object& object : objects_) {
+        if (!object.blob) continue;
+        bound.add(object.blob->size_bytes());
+        if (object.codec != Codec::kNone) encoded.add(object.blob->size_bytes());
+    }
     return FileLayout(std::move(objects_), std::move(targets_)).run(root);
 }
 

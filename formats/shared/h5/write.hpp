@@ -102,6 +102,10 @@ class Writer {
 public:
     using ObjectId = std::uint32_t;
 
+    Writer() : Writer(OutputBound::kAnySize) {}
+    /// Blobs of more than `most_bytes` together are refused by `plan`.
+    explicit Writer(std::uint64_t most_bytes) : most_bytes_(most_bytes) {}
+
     ObjectId add_group();
     /// Small data (up to 64 bytes, and none at all) stand in the object's header, others at a multiple of 64.
     ObjectId add_dataset(WriteData data);
@@ -163,6 +167,7 @@ private:
     };
     Link* find_link(ObjectId group, std::string_view name);
 
+    std::uint64_t most_bytes_;
     std::vector<Object> objects_;
     std::vector<std::optional<ObjectId>> targets_;
     std::unordered_map<ObjectId, std::unordered_map<std::string_view, std::size_t>> names_;  ///< of groups looked into
