@@ -31,7 +31,7 @@ struct WriteOptions {
     bool keep_layout = false;  ///< chunks, filters and fill values as the document's file had them, where it says so
     /// Refuse, before it is planned in full, what would have more bytes (a fill value makes any size out of nothing).
     std::uint64_t max_output_bytes = OutputBound::kAnySize;
-    bool allow_loss = false;   ///< write what can be written, leave out the rest
+    bool allow_loss = false;  ///< write what can be written, leave out the rest
     /// Dicts all of whose keys are identifiers as named tuples, where the layout's language tells them from dicts.
     bool named_tuples = false;
 };

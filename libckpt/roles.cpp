@@ -183,11 +183,12 @@ Roles classify_roles(const Document& document) {
         roles.parts.emplace_back(child.component, found != std::end(kKeys) ? found->role : Role::kOther);
     }
     for (const auto& part : children(root)) {
+        if (part.component != "state") continue;
         const auto below = children(part.value);
         const auto has = [&](std::string_view name) {
             return std::any_of(below.begin(), below.end(), [&](const Child& c) { return c.component == name; });
         };
-        if (part.component != "state" || !has("parameters") || !(has("optimizer_state") || has("states"))) continue;
+        if (!has("parameters") || !(has("optimizer_state") || has("states"))) continue;
         for (const auto& inner : kInnerParts) {
             if (has(inner.name))
                 roles.inner_parts.emplace_back(fmt::format("{}/{}", inner.entry, inner.name), inner.role);

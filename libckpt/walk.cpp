@@ -164,55 +164,46 @@ std::vector<Child> made_children(const Value& value) {
     return result;
 }
 
-/// The children of a value, made one by one where that is easy: a list may have millions of them.
-class ChildList {
-public:
-    explicit ChildList(const Value& value) : value_(value) {
-        const bool is_list = value.is(Kind::kList) || value.is(Kind::kTuple);
-        if (is_list && value.type() == "torch.Size") return;  // a leaf: its numbers are its value
-        if (is_list) {
-            items_ = &value.sequence().items;
-        } else if (value.is(Kind::kDict)) {
-            entries_ = &value.dict().entries;
-        } else {
-            made_ = made_children(value);
-        }
-    }
-    std::size_t size() const {
-        if (items_ != nullptr) return items_->size() + (has_hanging() ? 1 : 0);
-        if (entries_ != nullptr) return entries_->size() + (has_hanging() ? 1 : 0);
-        return made_.size();
-    }
-    /// Asked for once each.
-    Child take(std::size_t i) {
-        if (items_ == nullptr && entries_ == nullptr) return std::move(made_[i]);
-        if (items_ != nullptr && i < items_->size()) return {std::to_string(i), (*items_)[i]};
-        if (entries_ != nullptr && i < entries_->size()) {
-            const auto& [key, value] = (*entries_)[i];
-            return {key_text(key), value, key.is(Kind::kString)};
-        }
-        return {"__dict__", value_.node()->recipe->state};
-    }
-
-private:
-    /// Whether something hangs on a container beside its items.
-    bool has_hanging() const {
-        const Node* node = value_.node();
-        return node->recipe && !node->recipe->state.is_null();
-    }
-    Value value_;
-    const std::vector<Value>* items_ = nullptr;
-    const std::vector<std::pair<Value, Value>>* entries_ = nullptr;
-    std::vector<Child> made_;
-};
-
 }  // namespace
 
+ChildList::ChildList(const Value& value) : value_(value) {
+    const bool is_list = value.is(Kind::kList) || value.is(Kind::kTuple);
+    if (is_list && value.type() == "torch.Size") return;  // a leaf: its numbers are its value
+    if (is_list) {
+        items_ = &value.sequence().items;
+    } else if (value.is(Kind::kDict)) {
+        entries_ = &value.dict().entries;
+    } else {
+        made_ = made_children(value);
+    }
+}
+
+std::size_t ChildList::size() const {
+    if (items_ != nullptr) return items_->size() + (has_hanging() ? 1 : 0);
+    if (entries_ != nullptr) return entries_->size() + (has_hanging() ? 1 : 0);
+    return made_.size();
+}
+
+Child ChildList::at(std::size_t i) const {
+    if (items_ == nullptr && entries_ == nullptr) return made_[i];
+    if (items_ != nullptr && i < items_->size()) return {std::to_string(i), (*items_)[i]};
+    if (entries_ != nullptr && i < entries_->size()) {
+        const auto& [key, value] = (*entries_)[i];
+        return {key_text(key), value, key.is(Kind::kString)};
+    }
+    return {"__dict__", value_.node()->recipe->state};
+}
+
+bool ChildList::has_hanging() const {
+    const Node* node = value_.node();
+    return node->recipe && !node->recipe->state.is_null();
+}
+
 std::vector<Child> children(const Value& value) {
-    ChildList list(value);
+    const ChildList list(value);
     std::vector<Child> result;
     result.reserve(list.size());
-    for (std::size_t i = 0; i < list.size(); ++i) result.push_back(list.take(i));
+    for (std::size_t i = 0; i < list.size(); ++i) result.push_back(list.at(i));
     return result;
 }
 
@@ -262,7 +253,7 @@ void walk(const Value& root, const std::function<WalkStep(const Visit&)>& visit,
             stack.pop_back();
             continue;
         }
-        const Child child = level.children.take(level.next++);
+        const Child child = level.children.at(level.next++);
         const std::size_t parent_meeting = level.meeting;
         if (stack.size() > 1) path += '/';
         path += child.component;

@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "libckpt/document.hpp"
@@ -28,6 +29,23 @@ struct Child {
 /// class of its own: an OrderedDict is one `__state__`) with text keys, or a pair (such a dict or None, such a dict of
 /// slots); else `__state__`; items by number, entries by key. tensor: parts by name, then `__dict__`.
 std::vector<Child> children(const Value& value);
+
+/// The same, made one by one where that is easy: a container may have millions. The value must stay as it is.
+class ChildList {
+public:
+    explicit ChildList(const Value& value);
+    explicit ChildList(std::vector<Child> children) : made_(std::move(children)) {}
+    std::size_t size() const;
+    Child at(std::size_t i) const;
+
+private:
+    /// Whether something hangs on a container beside its items.
+    bool has_hanging() const;
+    Value value_;
+    const std::vector<Value>* items_ = nullptr;
+    const std::vector<std::pair<Value, Value>>* entries_ = nullptr;
+    std::vector<Child> made_;
+};
 
 /// A step of a walk. References are valid during the call only.
 struct Visit {

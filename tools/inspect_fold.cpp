@@ -71,47 +71,78 @@ std::string member_look(const Value& value) {
 /// The names of what a container holds; empty for what may not fold.
 std::string container_look(const Value& value) {
     if (value.kind() < Kind::kList || value.is(Kind::kTensor) || value.is(Kind::kSet)) return {};
-    const auto below = children(value);
-    if (below.empty()) return {};
+    const ChildList below(value);
+    if (below.size() == 0) return {};
     std::string text = std::string(value.type()) + "{";
     for (std::size_t i = 0; i < below.size(); ++i) {
         if (i == kMostNamed) {
             // The rest counts as well, though it is not shown.
             return text + fmt::format(", ... {} in all}}", below.size());
         }
-        text += (i == 0 ? "" : ", ") + shortened(below[i].component, kNameWidth);
+        text += (i == 0 ? "" : ", ") + shortened(below.at(i).component, kNameWidth);
     }
     return text + "}";
 }
 
 bool holds_scalars(const Value& value) {
-    const auto below = children(value);
-    return std::all_of(below.begin(), below.end(), [](const Child& child) { return child.value.kind() < Kind::kList; });
+    const ChildList below(value);
+    for (std::size_t i = 0; i < below.size(); ++i) {
+        if (below.at(i).value.kind() >= Kind::kList) return false;
+    }
+    return true;
 }
 
-struct Block {
-    BlockName name;
-    std::string look;     // names and looks of its members
-    std::size_t end = 0;  // the first child behind it
+/// Blocks in a row: how many, prefix and number of the last, and the first child behind it.
+struct BlockRun {
+    std::size_t count = 0;
+    std::string prefix, number;
+    std::size_t end = 0;
+};
+struct Blocks {
+    BlockRun alike;             // those that are like the first, with its prefix
+    BlockRun all;               // those of one family
+    std::size_t first_end = 0;  // of the first block
 };
 
-/// The blocks of one family from child `at` on; none where a single one is larger than any network's.
-std::vector<Block> blocks_from(const std::vector<Child>& children, std::size_t at) {
-    std::vector<Block> blocks;
-    const std::string kin = family(block_name(children[at].component).prefix);
-    for (std::size_t i = at; i < children.size() && children[i].has_text_key; ++i) {
-        const BlockName name = block_name(children[i].component);
-        if (name.number.empty()) break;
-        const bool is_next =
-            blocks.empty() || name.prefix != blocks.back().name.prefix || name.number != blocks.back().name.number;
-        if (is_next) {
-            if (family(name.prefix) != kin) break;
-            blocks.push_back({name, "", i});
+/// The blocks of one family from child `at` on; none where a single one is larger than any network's. There may be a
+/// hundred thousand: only the looks of the first and of the one at hand are kept.
+Blocks blocks_from(const ChildList& children, std::size_t at) {
+    Blocks blocks;
+    const Child first_child = children.at(at);
+    const BlockName first = block_name(first_child.component);
+    const std::string kin = family(first.prefix);
+    std::string first_look;
+    std::string look;  // names and looks of the members of the block at hand
+    bool is_alike = true;
+    const auto close = [&] {
+        if (blocks.all.count == 1) first_look = look;
+        is_alike = is_alike && look == first_look && blocks.all.prefix == first.prefix;
+        if (is_alike) blocks.alike = blocks.all;
+        look.clear();
+    };
+    for (std::size_t i = at; i < children.size(); ++i) {
+        const Child child = children.at(i);
+        const BlockName name = block_name(child.component);
+        if (!child.has_text_key || name.number.empty()) break;
+        BlockRun& all = blocks.all;
+        if (all.count == 0 || name.prefix != all.prefix || name.number != all.number) {
+            if (name.prefix != first.prefix && family(name.prefix) != kin) break;
+            if (all.count != 0) close();
+            all.prefix = name.prefix;
+            all.number = name.number;
+            ++all.count;
         }
-        blocks.back().look += std::string(name.rest) + "\n" + member_look(children[i].value) + "\n";
-        blocks.back().end = i + 1;
-        if (blocks.size() == 1 && i - at > kMostMembers) return {};
+        look += name.rest;
+        look += '\n';
+        look += member_look(child.value);
+        look += '\n';
+        all.end = i + 1;
+        if (all.count == 1) {
+            if (i - at > kMostMembers) return {};
+            blocks.first_end = all.end;
+        }
     }
+    close();
     return blocks;
 }
 
@@ -134,37 +165,33 @@ std::string tensor_look(const TensorNode& tensor) {
     return text;
 }
 
-Fold fold_blocks(const std::vector<Child>& children, std::size_t at, bool is_crowded) {
+Fold fold_blocks(const ChildList& children, std::size_t at, bool is_crowded) {
     Fold fold;
     fold.end = at;
-    const BlockName first = block_name(children[at].component);
+    const Child first_child = children.at(at);
+    const BlockName first = block_name(first_child.component);
     if (first.number.empty()) return fold;
-    const std::vector<Block> blocks = blocks_from(children, at);
-    const auto alike = static_cast<std::size_t>(std::find_if(blocks.begin(), blocks.end(),
-                                                             [&](const Block& block) {
-                                                                 return block.look != blocks.front().look ||
-                                                                        block.name.prefix != first.prefix;
-                                                             }) -
-                                                blocks.begin());
-    const bool is_like = alike >= kFewestAlike;
-    if (!is_like && (!is_crowded || blocks.size() < 2)) return fold;
-    fold.blocks = is_like ? alike : blocks.size();
-    const Block& last = blocks[fold.blocks - 1];
-    if (last.end - at == fold.blocks && !is_crowded) return fold;  // one each: a run of siblings, if anything
-    fold.end = last.end;
-    fold.name = last.name.prefix != first.prefix
-                    ? spanned(first.prefix, last.name.prefix)
-                    : fmt::format("{}{{{}..{}}}", first.prefix, first.number, last.name.number);
-    for (std::size_t i = at; is_like && i < blocks.front().end; ++i)
-        fold.members.push_back({std::string(block_name(children[i].component).rest), children[i].value, true});
+    const Blocks blocks = blocks_from(children, at);
+    const bool is_like = blocks.alike.count >= kFewestAlike;
+    if (!is_like && (!is_crowded || blocks.all.count < 2)) return fold;
+    const BlockRun& run = is_like ? blocks.alike : blocks.all;
+    fold.blocks = run.count;
+    if (run.end - at == fold.blocks && !is_crowded) return fold;  // one each: a run of siblings, if anything
+    fold.end = run.end;
+    fold.name = run.prefix != first.prefix ? spanned(first.prefix, run.prefix)
+                                           : fmt::format("{}{{{}..{}}}", first.prefix, first.number, run.number);
+    for (std::size_t i = at; is_like && i < blocks.first_end; ++i) {
+        const Child child = children.at(i);
+        fold.members.push_back({std::string(block_name(child.component).rest), child.value, true});
+    }
     return fold;
 }
 
-Fold fold_siblings(const std::vector<Child>& children, std::size_t at, bool is_crowded) {
+Fold fold_siblings(const ChildList& children, std::size_t at, bool is_crowded) {
     Fold fold;
     fold.end = at;
     // Containers with names of their own are worth a line each where there is room, unless they hold mere scalars.
-    const Child& first = children[at];
+    const Child first = children.at(at);
     const bool is_named = !is_crowded && first.has_text_key && !first.value.is(Kind::kTensor) &&
                           first.component.find_first_not_of("0123456789") != std::string::npos &&
                           !holds_scalars(first.value);
@@ -173,19 +200,19 @@ Fold fold_siblings(const std::vector<Child>& children, std::size_t at, bool is_c
         if (value.is(Kind::kTensor)) return value.tensor().parts.empty() ? tensor_look(value.tensor()) : std::string{};
         return container_look(value);
     };
-    const std::string look = look_of(children[at].value);
+    const std::string look = look_of(first.value);
     if (look.empty()) return fold;
     std::size_t end = at + 1;
-    while (end < children.size() && look_of(children[end].value) == look &&
-           (!is_named || family(children[end].component) == kin)) {
-        ++end;
+    for (; end < children.size(); ++end) {
+        const Child child = children.at(end);
+        if (look_of(child.value) != look || (is_named && family(child.component) != kin)) break;
     }
     if (end - at < kFewestSiblings) return fold;
     fold.end = end;
     fold.blocks = end - at;
     fold.look = look;
     fold.name =
-        shortened(children[at].component, kNameWidth) + " ... " + shortened(children[end - 1].component, kNameWidth);
+        shortened(first.component, kNameWidth) + " ... " + shortened(children.at(end - 1).component, kNameWidth);
     return fold;
 }
 

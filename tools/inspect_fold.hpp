@@ -22,11 +22,11 @@ struct Fold {
 /// The blocks that begin at child `at`: consecutive text keys such as `layers.0.weight`, `layers.0.bias`,
 /// `layers.1.weight`, ... with one prefix and, behind a number, the rest. Blocks that are alike in names, shapes and
 /// dtypes fold from three on, others only where `is_crowded`. `end` is `at` where nothing folds.
-Fold fold_blocks(const std::vector<Child>& children, std::size_t at, bool is_crowded);
+Fold fold_blocks(const ChildList& children, std::size_t at, bool is_crowded);
 
 /// Siblings from `at` on that are tensors of one look, or containers of the same member names: four or more. Containers
 /// of tensors whose names differ in more than numbers fold only where `is_crowded`. `end` is `at` where nothing folds.
-Fold fold_siblings(const std::vector<Child>& children, std::size_t at, bool is_crowded);
+Fold fold_siblings(const ChildList& children, std::size_t at, bool is_crowded);
 
 /// "64 x 3 x 3 x 3", "scalar"; "?" where a size is ragged.
 std::string shape_text(const TensorNode& tensor);

@@ -147,6 +147,16 @@ Json object_value(const Node& node) {
     return nullptr;
 }
 
+/// nlohmann refuses text that is no UTF-8; what Python calls surrogates is written as \uDxxx, which JSON allows.
+std::string dump(const Json& json) {
+    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+/// Whether JSON holds a text as it is.
+bool is_plain_json(std::string_view text) {
+    return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; });
+}
+
 class Printer {
 public:
     Printer(Session& session, const Document& document, const InspectOptions& options)
@@ -169,7 +179,7 @@ public:
                         is_tracked ? attribute_paths_.try_emplace(node, path).first : attribute_paths_.end();
                     const bool is_met = is_tracked && first->second != path;
                     const std::size_t depth = visit.depth + 1 + inner.depth;
-                    emit(entry({inner.value, depth, is_met ? &first->second : nullptr, path, inner.component}));
+                    emit(Visit{inner.value, depth, is_met ? &first->second : nullptr, path, inner.component});
                     return is_met ? WalkStep::kOver : WalkStep::kInto;
                 },
                 kMaxAttributeDepth);
@@ -178,6 +188,33 @@ public:
 
     /// Why digests could not be computed.
     const std::vector<Error>& damage() const noexcept { return damage_; }
+
+    /// Appends the text of an entry. Keys of a dict may be very many: they become text one by one.
+    void add_entry(std::string& text, const Visit& visit) {
+        text += dump(entry(visit));
+        if (visit.same_as != nullptr || !visit.value.is(Kind::kDict)) return;
+        const DictNode& dict = visit.value.dict();
+        text.back() = ',';  // the object goes on
+        text += "\"keys\":[";
+        for (const auto& [key, value] : dict.entries) {
+            if (text.back() != '[') text += ',';
+            add_key(text, key);
+            flush(text);
+        }
+        text += ']';
+        if (const Json factory = default_factory(dict); !factory.is_null())
+            text += ",\"default_factory\":" + dump(factory);
+        text += '}';
+    }
+    void flush(std::string& text) {
+        if (text.size() <= kMostHeldBytes) return;
+        // What is last may still be looked at.
+        session_.write(std::string_view(text).substr(0, text.size() - 1));
+        text.erase(0, text.size() - 1);
+    }
+
+private:
+    static constexpr std::size_t kMostHeldBytes = std::size_t{1} << 16;
 
     Json entry(const Visit& visit) {
         const Value& value = visit.value;
@@ -215,8 +252,7 @@ public:
                 break;
             }
             case Kind::kDict:
-                add_dict(json, value.dict());
-                break;
+                break;  // its keys follow
             case Kind::kTensor:
                 add_tensor(json, value.tensor(), visit.path);
                 break;
@@ -229,7 +265,18 @@ public:
         return json;
     }
 
-private:
+    /// Of plain text, as nearly all keys are, without a detour.
+    static void add_key(std::string& text, const Value& key) {
+        const bool is_plain = key.is(Kind::kString) && key.type().empty() && is_plain_json(key.as_string());
+        if (!is_plain) {
+            text += dump(key_json(key));
+            return;
+        }
+        text += "{\"kind\":\"string\",\"value\":\"";
+        text += key.as_string();
+        text += "\"}";
+    }
+
     static void add_text(Json& json, std::string_view text) {
         if (text.size() <= kLongText) {
             json["value"] = text_json(text);
@@ -252,16 +299,12 @@ private:
         json["value"] = numbers;
     }
 
-    static void add_dict(Json& json, const DictNode& dict) {
-        Json keys = Json::array();
-        for (const auto& [key, value] : dict.entries) keys.push_back(key_json(key));
-        json["keys"] = keys;
-        if (dict.type == "collections.defaultdict" && dict.recipe && dict.recipe->args.is(Kind::kTuple) &&
-            !dict.recipe->args.sequence().items.empty()) {
-            const Value factory = dict.recipe->args.sequence().items[0];
-            if (factory.is(Kind::kObject) && factory.node()->recipe)
-                json["default_factory"] = factory.node()->recipe->callable;
-        }
+    static Json default_factory(const DictNode& dict) {
+        const bool has_factory = dict.type == "collections.defaultdict" && dict.recipe &&
+                                 dict.recipe->args.is(Kind::kTuple) && !dict.recipe->args.sequence().items.empty();
+        if (!has_factory) return nullptr;
+        const Value factory = dict.recipe->args.sequence().items[0];
+        return factory.is(Kind::kObject) && factory.node()->recipe ? Json(factory.node()->recipe->callable) : nullptr;
     }
 
     void add_tensor(Json& json, const TensorNode& tensor, const std::string& path) {
@@ -305,7 +348,8 @@ private:
         const BlobPtr blob = packed_or_logical(tensor);
         const std::uint64_t bytes = options_.digest == Digest::kXxh3 && blob->known_digest() ? 0 : blob->size_bytes();
         if (bytes > options_.max_digest_bytes - digested_bytes_) {
-            json["digest"] = fmt::format("not computed: {} bytes are out of proportion to the file (--allow-huge)", bytes);
+            json["digest"] =
+                fmt::format("not computed: {} bytes are out of proportion to the file (--allow-huge)", bytes);
             return;
         }
         digested_bytes_ += bytes;
@@ -356,22 +400,26 @@ private:
     std::uint64_t digested_bytes_ = 0;
 };
 
-/// nlohmann refuses text that is no UTF-8; what Python calls surrogates is written as \uDxxx, which JSON allows.
-std::string dump(const Json& json) {
-    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
 }  // namespace
 
 Totals count_totals(const Document& document, std::vector<KeptStorage>* kept) {
-    // Bytes that tensors see; one list, since there may be hundreds of thousands.
+    // Bytes that tensors see of storages that others may see as well.
     struct Range {
         const Storage* storage;
         std::uint64_t from, to;
         std::uint64_t tensor;  ///< its number
     };
     std::vector<Range> ranges;
+    std::map<std::uint64_t, KeptStorage> hints;  // by the first tensor that looks into the storage
     Totals totals;
+    const auto add_storage = [&](const Storage& storage, std::uint64_t live, std::uint64_t first) {
+        const std::uint64_t stored = storage.blob->size_bytes();
+        ++totals.storages;
+        totals.stored_bytes += stored;
+        totals.live_bytes += live;
+        constexpr std::uint64_t kWorthAHint = 4096;
+        if (stored > live && live < stored / 2 && stored - live >= kWorthAHint) hints[first] = {"", stored, live};
+    };
     const Roles roles = classify_roles(document);
     TiedTensors tied;
     walk(document.root, [&](const Visit& visit) {
@@ -384,22 +432,26 @@ Totals count_totals(const Document& document, std::vector<KeptStorage>* kept) {
         totals.logical_bytes += tensor.logical_bytes().value_or(0);
         if (roles.role_of(visit.path) == Role::kModel && tied.is_new(tensor)) totals.parameters += count;
         if (!tensor.storage) return WalkStep::kInto;
-        ranges.push_back({tensor.storage.get(), 0, 0, totals.tensors});
-        if (count == 0) return WalkStep::kInto;
-        std::uint64_t last = static_cast<std::uint64_t>(tensor.offset);
-        for (std::size_t i = 0; i < tensor.shape.size(); ++i)
-            last += static_cast<std::uint64_t>((tensor.shape[i] - 1) * tensor.stride[i]);
-        ranges.back().from = dtype_bytes(tensor.dtype, static_cast<std::uint64_t>(tensor.offset)).value_or(0);
-        ranges.back().to = dtype_bytes(tensor.dtype, last + 1).value_or(0);
+        Range range{tensor.storage.get(), 0, 0, totals.tensors};
+        if (count != 0) {
+            std::uint64_t last = static_cast<std::uint64_t>(tensor.offset);
+            for (std::size_t i = 0; i < tensor.shape.size(); ++i)
+                last += static_cast<std::uint64_t>((tensor.shape[i] - 1) * tensor.stride[i]);
+            range.from = dtype_bytes(tensor.dtype, static_cast<std::uint64_t>(tensor.offset)).value_or(0);
+            range.to = dtype_bytes(tensor.dtype, last + 1).value_or(0);
+        }
+        if (tensor.storage.use_count() == 1) {  // nobody else has it; there may be hundreds of thousands
+            add_storage(*tensor.storage, range.to - range.from, totals.tensors);
+        } else {
+            ranges.push_back(range);
+        }
         return WalkStep::kInto;
     });
     std::sort(ranges.begin(), ranges.end(), [](const Range& a, const Range& b) {
         return std::tie(a.storage, a.from, a.to, a.tensor) < std::tie(b.storage, b.from, b.to, b.tensor);
     });
-    std::map<std::uint64_t, KeptStorage> hints;  // by the first tensor that looks into the storage
     for (auto range = ranges.begin(); range != ranges.end();) {
         const Storage& storage = *range->storage;
-        const std::uint64_t stored = storage.blob->size_bytes();
         std::uint64_t first = range->tensor;
         std::uint64_t end = 0;
         std::uint64_t live = 0;
@@ -408,11 +460,7 @@ Totals count_totals(const Document& document, std::vector<KeptStorage>* kept) {
             end = std::max(end, range->to);
             first = std::min(first, range->tensor);
         }
-        ++totals.storages;
-        totals.stored_bytes += stored;
-        totals.live_bytes += live;
-        constexpr std::uint64_t kWorthAHint = 4096;
-        if (stored > live && live < stored / 2 && stored - live >= kWorthAHint) hints[first] = {"", stored, live};
+        add_storage(storage, live, first);
     }
     if (kept == nullptr || hints.empty()) return totals;
     std::uint64_t tensor = 0;
@@ -449,16 +497,13 @@ std::vector<Error> print_inspect_json(Session& session, const Document& document
         document.root,
         [&](const Visit& visit) {
             if (visit.depth >= options.max_depth && !children(visit.value).empty()) ++deeper;
-            const auto emit = [&](const Json& entry) {
+            const auto emit = [&](const Visit& met) {
                 text += is_first ? "\n  " : ",\n  ";
                 is_first = false;
-                text += dump(entry);
-                if (text.size() > (1u << 16)) {
-                    session.write(text);
-                    text.clear();
-                }
+                printer.add_entry(text, met);
+                printer.flush(text);
             };
-            emit(printer.entry(visit));
+            emit(visit);
             printer.attributes(visit, emit);
             return WalkStep::kInto;
         },

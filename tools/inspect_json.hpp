@@ -17,7 +17,7 @@ enum class Digest : std::uint8_t { kNone, kXxh3, kSha256 };
 struct InspectOptions {
     Digest digest = Digest::kNone;
     std::uint64_t max_digest_bytes = 0;  ///< over all tensors: a fill value makes any number of elements out of nothing
-    std::size_t max_depth = 1000;  ///< deeper nodes are counted, not listed: a path is as long as its depth
+    std::size_t max_depth = 1000;        ///< deeper nodes are counted, not listed: a path is as long as its depth
 };
 
 /// Which tensors are over the same first element of one storage as one before: tied, so they count once.
@@ -25,7 +25,8 @@ class TiedTensors {
 public:
     /// False for a tensor that is tied to one seen before.
     bool is_new(const TensorNode& tensor) {
-        return !tensor.storage || seen_.emplace(tensor.storage.get(), tensor.offset).second;
+        const bool is_alone = !tensor.storage || tensor.storage.use_count() == 1;  // most are
+        return is_alone || seen_.emplace(tensor.storage.get(), tensor.offset).second;
     }
 
 private:

@@ -126,7 +126,7 @@ std::string container_text(const Value& value) {
 /// Tensors below a value: how many, how large (tied ones once), of which dtypes.
 struct Holdings {
     std::uint64_t tensors = 0, elements = 0, bytes = 0;
-    std::map<std::string, std::uint64_t> dtypes;  // bytes of each
+    std::vector<std::pair<DType, std::uint64_t>> dtypes;  // bytes of each
     TiedTensors tied;
 
     void add(const TensorNode& tensor) {
@@ -135,12 +135,18 @@ struct Holdings {
         const std::uint64_t size = tensor.logical_bytes().value_or(0);
         elements += tensor.element_count().value_or(0);
         bytes += size;
-        dtypes[std::string(dtype_name(tensor.dtype))] += size;
+        const auto known =
+            std::find_if(dtypes.begin(), dtypes.end(), [&](const auto& entry) { return entry.first == tensor.dtype; });
+        if (known != dtypes.end()) {
+            known->second += size;
+        } else {
+            dtypes.emplace_back(tensor.dtype, size);
+        }
     }
     /// The names of the dtypes, most bytes first.
     std::vector<std::string> by_bytes() const {
         std::vector<std::pair<std::uint64_t, std::string>> order;
-        for (const auto& [dtype, size] : dtypes) order.emplace_back(size, dtype);
+        for (const auto& [dtype, size] : dtypes) order.emplace_back(size, std::string(dtype_name(dtype)));
         std::sort(order.rbegin(), order.rend());
         std::vector<std::string> names;
         for (const auto& entry : order) names.push_back(entry.second);
@@ -191,7 +197,7 @@ public:
         std::vector<Level> stack;
         met_at(root, "(the whole)");
         if (const std::string attributes = attributes_text(root); !attributes.empty()) write_dimmed(attributes + "\n");
-        open(stack, children(root), "", roles_.whole_is_model ? whole_.usual_dtype() : "");
+        open(stack, ChildList(root), "", roles_.whole_is_model ? whole_.usual_dtype() : "");
         while (!stack.empty()) {
             session_.context().check_cancelled();
             Level& level = stack.back();
@@ -203,9 +209,9 @@ public:
             write_line(line, level.width, stack.size() - 1);
             if (stack.size() >= depth_) continue;
             if (!line.members.empty()) {
-                open(stack, line.members, line.path, line.dtype);
+                open(stack, ChildList(line.members), line.path, line.dtype);
             } else if (!line.enter.is_null()) {
-                open(stack, children(line.enter), line.path, line.dtype);
+                open(stack, ChildList(line.enter), line.path, line.dtype);
             }
         }
     }
@@ -318,16 +324,16 @@ private:
     }
     bool has_attributes(const Value& value) const { return !node_attributes(session_.registry(), value).empty(); }
 
-    void open(std::vector<Level>& stack, const std::vector<Child>& below, const std::string& path,
-              const std::string& dtype) {
+    void open(std::vector<Level>& stack, const ChildList& below, const std::string& path, const std::string& dtype) {
         Level level;
         level.path = path.empty() ? "" : path + "/";
         level.dtype = dtype;
         const std::size_t indent = stack.size();
-        const bool is_paragraph =
-            indent > 0 && below.size() > 1 && std::all_of(below.begin(), below.end(), [this](const Child& child) {
-                return !plain_text(child.value).empty() && !has_attributes(child.value);
-            });
+        bool is_paragraph = indent > 0 && below.size() > 1;
+        for (std::size_t i = 0; is_paragraph && i < below.size(); ++i) {
+            const Value value = below.at(i).value;
+            is_paragraph = !plain_text(value).empty() && !has_attributes(value);
+        }
         if (is_paragraph) {
             for (auto& line : paragraph(below, kLineWidth - 2 * std::min<std::size_t>(indent, 20)))
                 level.lines.push_back({"", std::move(line), "", "", {}, {}, ""});
@@ -345,12 +351,12 @@ private:
     }
 
     /// "lr 0.03, momentum 0.9, ..." in lines of at most `width`.
-    static std::vector<std::string> paragraph(const std::vector<Child>& below, std::size_t width) {
+    static std::vector<std::string> paragraph(const ChildList& below, std::size_t width) {
         std::vector<std::string> lines(1);
         for (std::size_t i = 0; i < below.size(); ++i) {
             std::string item = i == kMostScalars
                                    ? fmt::format("... {} more", below.size() - i)
-                                   : shortened(below[i].component, kNameWidth) + " " + plain_text(below[i].value);
+                                   : shortened(below.at(i).component, kNameWidth) + " " + plain_text(below.at(i).value);
             const bool is_last = i == kMostScalars || i + 1 == below.size();
             if (!is_last) item += ",";
             if (!lines.back().empty() && display_width(lines.back()) + 1 + display_width(item) > width)
@@ -362,21 +368,21 @@ private:
     }
 
     /// One child, or several that share a line; returns the index behind them.
-    std::size_t add_line(Level& level, const std::vector<Child>& below, std::size_t i, std::size_t indent) {
+    std::size_t add_line(Level& level, const ChildList& below, std::size_t i, std::size_t indent) {
         Fold fold = fold_blocks(below, i, below.size() > kCrowd);
         const bool is_block = fold.end != i;
         if (!is_block) fold = fold_siblings(below, i, below.size() > kCrowd);
         if (fold.end == i) {
-            level.lines.push_back(line_for(below[i], level, indent));
+            level.lines.push_back(line_for(below.at(i), level, indent));
             return i + 1;
         }
         Holdings holdings;
-        for (std::size_t k = i; k < fold.end; ++k) count_below(below[k].value, holdings);
+        for (std::size_t k = i; k < fold.end; ++k) count_below(below.at(k).value, holdings);
         const bool is_like = !fold.members.empty();
         Line line{fold.name, "", level.path + fold.name, level.dtype, {}, std::move(fold.members), ""};
-        if (!is_block && below[i].value.is(Kind::kTensor)) {
-            line.text = fmt::format("{} tensors of {}", fold.blocks,
-                                    without(tensor_look(below[i].value.tensor()), level.dtype));
+        const Value first = below.at(i).value;
+        if (!is_block && first.is(Kind::kTensor)) {
+            line.text = fmt::format("{} tensors of {}", fold.blocks, without(tensor_look(first.tensor()), level.dtype));
         } else {
             line.text = is_block ? fmt::format("{} {}blocks", fold.blocks, is_like ? "like " : "")
                                  : fmt::format("{} of {}", fold.blocks, fold.look);
@@ -388,6 +394,8 @@ private:
     }
 
     static void count_below(const Value& value, Holdings& holdings) {
+        if (value.is(Kind::kTensor) && value.tensor().parts.empty() && value.tensor().dict.is_null())
+            return holdings.add(value.tensor());
         walk(value, [&](const Visit& visit) {
             if (visit.value.is(Kind::kTensor) && visit.same_as == nullptr) holdings.add(visit.value.tensor());
             return WalkStep::kInto;
@@ -440,13 +448,15 @@ private:
         };
         for (std::size_t joined = 0; joined < kMostJoined && is_plain_container(child.value); ++joined) {
             if (met_.count(child.value.node()) != 0) return;
-            auto only = children(child.value);
-            if (only.size() != 1 || !plain_text(only[0].value).empty() || only[0].value.is(Kind::kTensor)) return;
+            const ChildList below(child.value);
+            if (below.size() != 1) return;
+            Child only = below.at(0);
+            if (!plain_text(only.value).empty() || only.value.is(Kind::kTensor)) return;
             if (has_attributes(child.value)) return;
             met_.emplace(child.value.node(), line.path);
-            line.name += "/" + shortened(only[0].component, 60);
-            line.path += "/" + printable(only[0].component);
-            child = std::move(only[0]);
+            line.name += "/" + shortened(only.component, 60);
+            line.path += "/" + printable(only.component);
+            child = std::move(only);
         }
     }
 
@@ -459,11 +469,12 @@ private:
 
     /// A few scalars stand behind the name of what holds them, in place of their count.
     void fit_in_line(Line& line, std::size_t indent) {
-        const auto below = children(line.enter);
-        if (below.empty()) line.enter = {};
-        if (below.empty() || below.size() > kMostScalars) return;
-        for (const auto& child : below) {
-            if (plain_text(child.value).empty() || has_attributes(child.value)) return;
+        const ChildList below(line.enter);
+        if (below.size() == 0) line.enter = {};
+        if (below.size() == 0 || below.size() > kMostScalars) return;
+        for (std::size_t i = 0; i < below.size(); ++i) {
+            const Value value = below.at(i).value;
+            if (plain_text(value).empty() || has_attributes(value)) return;
         }
         const std::string type = printable(line.enter.type());
         const bool is_named = !type.empty() && type != "collections.OrderedDict";

@@ -39,7 +39,7 @@ std::optional<std::uint64_t> parse_size(std::string_view text) {
         if (power == std::string_view::npos || (!is_binary && !rest.empty() && rest != "B")) return std::nullopt;
         for (std::size_t i = 0; i <= power; ++i) step *= is_binary ? 1024 : 1000;
     }
-    const long double bytes = number * step;  // 64 bits are exact
+    const long double bytes = number * step;              // 64 bits are exact
     constexpr long double kEnd = 9223372036854775808.0L;  // 2^63
     if (!(bytes < kEnd)) return std::nullopt;
     return static_cast<std::uint64_t>(bytes);

@@ -9,7 +9,7 @@
 
 namespace ckpt {
 
-std::string size_text(std::uint64_t bytes);   ///< "2.1 MiB"
+std::string size_text(std::uint64_t bytes);  ///< "2.1 MiB"
 /// The same, back: "10GB" (powers of 1000: k, M, G, T, P with or without B), "512MiB" (powers of 1024), "1.5 GiB", a
 /// plain number of bytes. nullopt for anything else, and from 2^63 on.
 std::optional<std::uint64_t> parse_size(std::string_view text);

@@ -75,8 +75,7 @@ public:
             throw_error(ErrorCode::kRefused, "HDF5 files are compressed by gzip or zstd, not by '{}'",
                         options.compress);
         }
-        return hdf5::plan_document(document, codec,
-                                   options.keep_layout ? hdf5::Layouts::kKept : hdf5::Layouts::kChosen,
+        return hdf5::plan_document(document, codec, options.keep_layout ? hdf5::Layouts::kKept : hdf5::Layouts::kChosen,
                                    options.max_output_bytes);
     }
 

@@ -176,10 +176,15 @@ std::optional<DType> number_dtype(const h5::Datatype& type) {
 
 }  // namespace
 
-void TypeKeeper::keep(Value& value, const h5::Datatype& type, const h5::Dataspace& space) {
-    const auto written = h5::encode_type(type);
+void TypeKeeper::keep(Value& value, const h5::DatatypePtr& type, const h5::Dataspace& space) {
+    const bool is_tensor = value.is(Kind::kTensor);
+    if (is_tensor && type == usual_ && value.tensor().dtype == usual_dtype_) return;
+    const auto written = h5::encode_type(*type);
     const std::size_t rank = space.dims.size();
-    if (!written || (written->message == own_message(value) && (rank <= 1 || value.is(Kind::kTensor)))) return;
+    if (!written || (written->message == own_message(value) && (rank <= 1 || is_tensor))) {
+        if (is_tensor) usual_ = type, usual_dtype_ = value.tensor().dtype;
+        return;
+    }
     if (value.node() == nullptr)
         value = value.is_null() ? Value::of(pool_.make<Node>(Kind::kNull)) : pool_.typed_scalar(value, "");
     const auto [found, is_new] = messages_.try_emplace(written->message);

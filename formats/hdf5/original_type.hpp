@@ -22,11 +22,13 @@ public:
     explicit TypeKeeper(Pool& pool) : pool_(pool) {}
 
     /// `value` is what elements of `type` in a dataspace were read as; one held in place gets a node if need be.
-    void keep(Value& value, const h5::Datatype& type, const h5::Dataspace& space);
+    void keep(Value& value, const h5::DatatypePtr& type, const h5::Dataspace& space);
 
 private:
     Pool& pool_;
     std::unordered_map<std::string, Value> messages_;
+    h5::DatatypePtr usual_;  ///< of the last tensor that needed no mark; and its dtype
+    DType usual_dtype_ = DType::kFloat32;
 };
 
 /// The elements of a value in the type that it had.

@@ -10,6 +10,7 @@
 #include "formats/hdf5/original_type.hpp"
 #include "formats/hdf5/own_attributes.hpp"
 #include "formats/hdf5/schema.hpp"
+#include "formats/hdf5/tables.hpp"
 #include "formats/hdf5/text.hpp"
 #include "formats/hdf5/types.hpp"
 #include "formats/hdf5/value_text.hpp"
@@ -41,11 +42,13 @@ public:
           context_(context),
           elements_(*file, document_.pool(), context),
           types_(document_.pool()),
-          layouts_(document_.pool()) {}
+          layouts_(document_.pool()),
+          keys_(document_.pool()),
+          no_attributes_(std::make_shared<const OwnAttributes>(*file, h5::AttributeList())) {}
 
     Document run() {
         document_.format = "hdf5";
-        places_.push_back({0, nullptr});
+        places_.emplace_back();
         in_place(0, [&] { read_root(); });
         while (!tasks_.empty()) {
             const Task task = std::move(tasks_.back());
@@ -60,7 +63,7 @@ public:
         }
         for (const auto& reference : elements_.references()) {
             const auto found = met_.find(reference.address);
-            reference.path->text = found != met_.end() ? path_of(found->second.place) : "(no link leads there)";
+            reference.path->text = found ? path_of(*found) : "(no link leads there)";
         }
         return std::move(document_);
     }
@@ -68,12 +71,9 @@ public:
 private:
     /// Where an object was met first; paths are put together when somebody needs one.
     struct Place {
-        std::size_t parent;
-        const StringNode* name;  ///< the key; nullptr for the root
-    };
-    struct Met {
-        Value value;
-        std::size_t place = 0;
+        std::size_t parent = 0;
+        StringNode* name = nullptr;  ///< the key; nullptr for the root
+        Value value = {};            ///< once it is made
     };
     /// Each link to the dataset is a tensor object of its own, like this one.
     struct Distinct {
@@ -95,10 +95,7 @@ private:
         ObjectNode* object;
         Value held;
     };
-    struct Member {
-        StringNode* name;
-        Value value;
-    };
+    using Member = std::pair<Value, Value>;  ///< name and value
 
     std::string path_of(std::size_t place) const {
         std::vector<const StringNode*> names;
@@ -135,6 +132,7 @@ private:
     std::shared_ptr<const OwnAttributes> attributes_of(const h5::Object& object, std::size_t place) {
         h5::AttributeList list = object.attributes();
         for (const Error& error : list.errors) note_damage(place, error);
+        if (list.attributes.empty()) return no_attributes_;
         return std::make_shared<const OwnAttributes>(*file_, std::move(list));
     }
 
@@ -143,7 +141,8 @@ private:
                 [this, members](const ValueReference& reference) {
                     if (reference.where == ValueReference::Where::kAsideValue) return aside(reference.number);
                     for (std::size_t i = 0; members != nullptr && i < members->size(); ++i) {
-                        if ((*members)[i].name->text == name_to_text(reference.link)) return (*members)[i].value;
+                        if ((*members)[i].first.as_string() == name_to_text(reference.link))
+                            return (*members)[i].second;
                     }
                     throw_damaged("there is no member '{}', which its recipe names", reference.link);
                 },
@@ -153,7 +152,7 @@ private:
     Value aside(std::uint64_t number) {
         const auto found = aside_.find(std::to_string(number));
         if (found == aside_.end()) throw_damaged("value {} should stand aside, and does not", number);
-        return value_at(found->second, aside_place_, found->first);
+        return value_at(found->second, aside_place_, key_node(found->first));
     }
 
     void read_root() {
@@ -177,7 +176,7 @@ private:
             const auto link =
                 std::find_if(list.links.begin(), list.links.end(), [&](const h5::Link& l) { return l.name == *name; });
             if (link == list.links.end()) throw_damaged("there is no '{}', which should be the root", *name);
-            document_.root = linked_value(*link, 0, file_->root_address());
+            document_.root = linked_value(*link, key_node(link->name), 0, file_->root_address());
         } else {
             document_.root = group_value(object, attributes, 0);
         }
@@ -189,7 +188,7 @@ private:
     void read_aside(const h5::Object& root) {
         for (const h5::Link& link : root.links().links) {
             if (link.name != aside_name_ || link.kind != h5::Link::Kind::kHard) continue;
-            places_.push_back({0, key_node(aside_name_)});
+            places_.push_back({0, key_node(aside_name_), {}});
             aside_place_ = places_.size() - 1;
             const auto group = file_->object(link.address);
             if (group->kind() != h5::ObjectKind::kGroup) throw_damaged("'{}' is no group", aside_name_);
@@ -212,13 +211,12 @@ private:
         return "";
     }
 
-    Value linked_value(const h5::Link& link, std::size_t parent, std::uint64_t group) {
+    Value linked_value(const h5::Link& link, StringNode* key, std::size_t parent, std::uint64_t group) {
         switch (link.kind) {
             case h5::Link::Kind::kHard:
-                return value_at(link.address, parent, link.name);
+                return value_at(link.address, parent, key);
             case h5::Link::Kind::kSoft:
-                if (const auto address = file_->resolve(group, link.target))
-                    return value_at(*address, parent, link.name);
+                if (const auto address = file_->resolve(group, link.target)) return value_at(*address, parent, key);
                 return hdf5_object(pool(), kSoftLinkType, {{"target", pool().string(name_to_text(link.target))}});
             case h5::Link::Kind::kExternal:
                 return hdf5_object(pool(), kExternalLinkType,
@@ -227,19 +225,20 @@ private:
             case h5::Link::Kind::kUser:
                 break;
         }
-        return hdf5_object(pool(), kUserLinkType,
-                           {{"class", Value::integer(link.user_type)}, {"data", pool().bytes(link.target)}});
+        return hdf5_object(
+            pool(), kUserLinkType,
+            {{"class", Value::integer(link.user_type)}, {"data", pool().bytes(std::string(link.target))}});
     }
 
     /// The value of the object at an address; made when it is met first.
-    Value value_at(std::uint64_t address, std::size_t parent, const std::string& name) {
-        if (const auto found = met_.find(address); found != met_.end()) {
+    Value value_at(std::uint64_t address, std::size_t parent, StringNode* key) {
+        if (const auto found = met_.find(address)) {
             const auto distinct = distinct_.find(address);
-            return distinct != distinct_.end() ? twin(distinct->second) : found->second.value;
+            return distinct != distinct_.end() ? twin(distinct->second) : places_[*found].value;
         }
         if (places_.size() > context_.limits.max_nodes)
             throw_error(ErrorCode::kRefused, "more than {} objects", context_.limits.max_nodes);
-        places_.push_back({parent, key_node(name)});
+        places_.push_back({parent, key, {}});
         const std::size_t place = places_.size() - 1;
         Value value;
         std::shared_ptr<const h5::Object> object;
@@ -256,19 +255,24 @@ private:
                     break;
                 case h5::ObjectKind::kNamedDatatype:
                     value = hdf5_object(pool(), kDatatypeType, {});
-                    types_.keep(value, *object->named_datatype(), {});
+                    types_.keep(value, object->named_datatype(), {});
                     tasks_.push_back({place, object, attributes, value, false});
                     break;
             }
         });
         if (!document_.damage.empty() && damaged_place_ == place) {
             value = hdf5_object(pool(), kDamagedType, {});
-            met_[address] = {value, place};
+            set_met(address, place, value);
             distinct_.erase(address);
             if (attributes && !attributes->foreign().empty())
                 tasks_.push_back({place, object, attributes, value, false});
         }
         return value;
+    }
+
+    void set_met(std::uint64_t address, std::size_t place, Value value) {
+        met_.set(address, place);
+        places_[place].value = value;
     }
 
     /// Runs `work`; what cannot be read is noted, so that everything else can be.
@@ -338,7 +342,7 @@ private:
         }
         node->type = attributes->text(kType).value_or("");
         const Value value = Value::of(node);
-        met_[object->address()] = {value, place};
+        set_met(object->address(), place, value);
         tasks_.push_back({place, object, attributes, value, true});
         return value;
     }
@@ -357,7 +361,7 @@ private:
         for (const h5::Attribute& attribute : attributes.foreign()) {
             try {
                 Value value = elements_.value(*attribute.type, attribute.space, memory_blob(attribute.bytes));
-                types_.keep(value, *attribute.type, attribute.space);
+                types_.keep(value, attribute.type, attribute.space);
                 node.set_attribute(foreign_name(attribute.name), value);
             } catch (const Error& error) {
                 if (error.code() == ErrorCode::kCancelled) throw;
@@ -375,28 +379,29 @@ private:
         for (const Error& error : list.errors) note_damage(task.place, error);
         std::vector<Member> members;
         members.reserve(list.links.size());
-        for (h5::Link& link : list.links) {
+        for (const h5::Link& link : list.links) {
             if (task.place == 0 && !aside_name_.empty() && link.name == aside_name_) continue;
-            const Value value = linked_value(link, task.place, task.object->address());
+            StringNode* key = key_node(link.name);
+            const Value value = linked_value(link, key, task.place, task.object->address());
             if (link.kind == h5::Link::Kind::kSoft && value.type() != kSoftLinkType) keep_soft_link(node, link);
-            members.push_back({key_node(link.name), value});
+            members.emplace_back(Value::of(key), value);
         }
-        list.links = {};  // a large group's are worth giving back
+        list = {};  // a large group's are worth giving back
         switch (node.kind) {
             case Kind::kDict:
-                static_cast<DictNode&>(node).entries = entries(*task.attributes, members, 0);
+                static_cast<DictNode&>(node).entries = entries(*task.attributes, std::move(members));
                 break;
             case Kind::kObject:
                 fill_object(*task.attributes, members, static_cast<ObjectNode&>(node));
                 break;
             case Kind::kTensor:
-                fill_composite(*task.attributes, members, static_cast<TensorNode&>(node));
+                fill_composite(*task.attributes, std::move(members), static_cast<TensorNode&>(node));
                 break;
             default:
                 for (std::size_t i = 0; i < members.size(); ++i) {
-                    if (members[i].name->text != std::to_string(i))
-                        throw_damaged("item {} of a sequence is named '{}'", i, members[i].name->text);
-                    static_cast<SequenceNode&>(node).items.push_back(members[i].value);
+                    if (members[i].first.as_string() != std::to_string(i))
+                        throw_damaged("item {} of a sequence is named '{}'", i, members[i].first.as_string());
+                    static_cast<SequenceNode&>(node).items.push_back(members[i].second);
                 }
         }
     }
@@ -409,42 +414,28 @@ private:
         if (mark == nullptr) group.set_attribute(kSoftLinksMark, links);
     }
 
-    /// Members from the `first` on as entries of a dict.
-    std::vector<std::pair<Value, Value>> entries(const OwnAttributes& attributes, const std::vector<Member>& members,
-                                                 std::size_t first) {
-        std::vector<std::pair<Value, Value>> result;
-        result.reserve(members.size() - first);
-        std::vector<Value> keys;
-        if (const auto text = attributes.text(kKeys)) {
-            keys = texts().list(*text);
-            if (keys.size() != members.size() - first)
-                throw_damaged("{} keys are named for {} members", keys.size(), members.size() - first);
-        }
-        for (std::size_t i = first; i < members.size(); ++i) {
-            const Value key = keys.empty() ? Value::of(members[i].name) : keys[i - first];
-            result.emplace_back(key, members[i].value);
-        }
-        return result;
+    /// Members as entries of a dict, under the keys that stand beside them where there are some.
+    std::vector<Member> entries(const OwnAttributes& attributes, std::vector<Member> members) {
+        const auto text = attributes.text(kKeys);
+        if (!text) return members;
+        const std::vector<Value> keys = texts().list(*text);
+        if (keys.size() != members.size())
+            throw_damaged("{} keys are named for {} members", keys.size(), members.size());
+        for (std::size_t i = 0; i < keys.size(); ++i) members[i].first = keys[i];
+        return members;
     }
 
     /// Keys of one text are one node, as names are in the memory of the program that wrote them.
-    Value key_of(const std::string& name) { return Value::of(key_node(name)); }
-    StringNode* key_node(const std::string& name) {
-        std::string text = name_to_text(name);
-        if (const auto found = keys_.find(text); found != keys_.end()) return found->second;
-        auto* node = pool().make<StringNode>();
-        node->text = std::move(text);
-        keys_.emplace(node->text, node);
-        return node;
-    }
+    Value key_of(std::string_view name) { return Value::of(key_node(name)); }
+    StringNode* key_node(std::string_view name) { return keys_.node(name_to_text(name)); }
 
     void fill_object(const OwnAttributes& attributes, std::vector<Member>& members, ObjectNode& node) {
         const auto take = [&members](std::string_view name) {
-            const auto found =
-                std::find_if(members.begin(), members.end(), [name](const Member& m) { return m.name->text == name; });
+            const auto found = std::find_if(members.begin(), members.end(),
+                                            [name](const Member& m) { return m.first.as_string() == name; });
             std::optional<Value> value;
             if (found == members.end()) return value;
-            value = found->value;
+            value = found->second;
             members.erase(found);
             return value;
         };
@@ -462,7 +453,7 @@ private:
         for (const std::string_view name : {kCalleeLink, kArgsLink, kKwargsLink, kStateLink}) take(name);
         if (!attributes.flag(kStateMembers)) return;
         const Value state = pool().dict();
-        state.dict().entries = entries(attributes, members, 0);
+        state.dict().entries = entries(attributes, std::move(members));
         node.recipe->state = state;
     }
 
@@ -471,8 +462,8 @@ private:
     Value dataset_value(const std::shared_ptr<const h5::Object>& object,
                         const std::shared_ptr<const OwnAttributes>& attributes, std::size_t place) {
         const h5::Dataset dataset = object->dataset();
-        Met& met = met_[object->address()];
-        met.place = place;
+        set_met(object->address(), place, {});
+        Value& value = places_[place].value;
         Distinct distinct;
         distinct.place = place;
         std::optional<Kind> kind;
@@ -482,16 +473,15 @@ private:
         }
         const bool is_array = !dataset.space.dims.empty() && (attributes->has(kDType) || dtype_of(*dataset.type));
         if (kind == Kind::kTensor || (!kind && is_array)) {
-            met.value = tensor_value(dataset, *attributes, distinct);
+            value = tensor_value(dataset, *attributes, distinct);
             if (distinct.first != nullptr) distinct_.emplace(object->address(), std::move(distinct));
         } else if (kind) {
-            met.value = named_value(*kind, dataset, place);
+            value = named_value(*kind, dataset, place);
         } else if (dataset.space.kind != h5::Dataspace::Kind::kNull) {
-            met.value = elements_.value(*dataset.type, dataset.space, data_of(dataset, place));
+            value = elements_.value(*dataset.type, dataset.space, data_of(dataset, place));
         }
-        Value& value = met.value;
         const bool is_own_type = (kind && *kind != Kind::kTensor) || attributes->has(kDType);
-        if (!is_own_type) types_.keep(value, *dataset.type, dataset.space);
+        if (!is_own_type) types_.keep(value, dataset.type, dataset.space);
         layouts_.keep(value, dataset);
         const bool is_decorated = !attributes->foreign().empty() || attributes->has(kAttributes);
         if (value.node() == nullptr && is_decorated) value = with_node(value);
@@ -586,7 +576,8 @@ private:
             storages_.add(*met.claim, *node, elements, path_of(met.place));
         } else {
             node->storage = std::make_shared<const Storage>(Storage{elements, location});
-            node->check_bounds(path_of(met.place));
+            // Without strides of its own it is as large as its bytes are, which was looked at above.
+            if (attributes.has(kStride) || attributes.has(kOffset)) node->check_bounds(path_of(met.place));
         }
         if (attributes.flag(kDistinct)) {
             met.first = node;
@@ -618,14 +609,14 @@ private:
         node.neg = attributes.flag(kNeg);
     }
 
-    void fill_composite(const OwnAttributes& attributes, const std::vector<Member>& members, TensorNode& node) {
+    void fill_composite(const OwnAttributes& attributes, std::vector<Member> members, TensorNode& node) {
         const std::string name = attributes.text(kDType).value_or("");
         const auto dtype = dtype_from_name(name);
         if (!dtype) throw_error(ErrorCode::kUnsupported, "elements of type '{}' are not known", name);
         node.dtype = *dtype;
         node.shape = attributes.integers(kShape).value_or(std::vector<std::int64_t>());
         read_tensor_flags(attributes, node);
-        for (const auto& [key, value] : entries(attributes, members, 0)) {
+        for (const auto& [key, value] : entries(attributes, std::move(members))) {
             if (!key.is(Kind::kString)) throw_damaged("a part of a tensor has no name");
             node.parts.emplace_back(key.as_string(), value);
         }
@@ -677,11 +668,12 @@ private:
     LayoutKeeper layouts_;
     SharedStorages storages_;
     std::deque<Place> places_;
-    std::unordered_map<std::uint64_t, Met> met_;
+    PlaceTable met_;  ///< of objects
     std::unordered_map<std::uint64_t, Distinct> distinct_;
     std::vector<Task> tasks_;
     std::vector<Shell> shells_;
-    std::unordered_map<std::string_view, StringNode*> keys_;
+    KeyTable keys_;
+    std::shared_ptr<const OwnAttributes> no_attributes_;
     std::unordered_map<std::string, std::uint64_t> aside_;
     std::string aside_name_;
     std::size_t aside_place_ = 0;

@@ -93,7 +93,8 @@ class FileWriter {
 public:
     /// With zlib, blobs of 4 KiB and more are stored as one stream each. Blobs of more than `most_bytes` together are
     /// refused by `plan`.
-    FileWriter(Compression compression, std::uint64_t most_bytes) : compression_(compression), most_bytes_(most_bytes) {}
+    FileWriter(Compression compression, std::uint64_t most_bytes)
+        : compression_(compression), most_bytes_(most_bytes) {}
 
     /// An object to be set once. Others may refer to it before.
     ObjectId reserve();

@@ -155,7 +155,7 @@ std::vector<std::string> link_names(const std::string& path, const std::string& 
     const auto address = file->resolve(file->root_address(), group);
     REQUIRE(address.has_value());
     std::vector<std::string> names;
-    for (const auto& link : file->object(*address)->links().links) names.push_back(link.name);
+    for (const auto& link : file->object(*address)->links().links) names.emplace_back(link.name);
     return names;
 }
 

@@ -93,10 +93,11 @@ private:
 
     void compare_links(const Pair& pair, const h5::Object& a, const h5::Object& b) {
         std::map<std::string, h5::Link> others;
-        for (const h5::Link& link : b.links().links) others.emplace(link.name, link);
+        const h5::LinkList listed = b.links();
+        for (const h5::Link& link : listed.links) others.emplace(link.name, link);
         for (const h5::Link& link : a.links().links) {
-            const std::string path = pair.path + "/" + link.name;
-            const auto found = others.find(link.name);
+            const std::string path = pair.path + "/" + std::string(link.name);
+            const auto found = others.find(std::string(link.name));
             if (found == others.end()) {
                 differs(path, "is missing");
                 continue;

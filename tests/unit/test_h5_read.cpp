@@ -348,7 +348,7 @@ TEST_CASE("h5read: every group of the sample files is in the order that h5py giv
         for (const auto& [parent, names] : children) {
             INFO(name << ": group '" << parent << "'");
             std::vector<std::string> found;
-            for (const Link& link : object(file, parent)->links().links) found.push_back(link.name);
+            for (const Link& link : object(file, parent)->links().links) found.emplace_back(link.name);
             if (object(file, parent)->links().in_creation_order) {
                 CHECK(found == names);
             } else {
@@ -367,7 +367,8 @@ TEST_CASE("h5read: links of all kinds") {
     const FilePtr file = open(sample("links.h5"));
     const std::uint64_t root = file->root_address();
     std::map<std::string, Link> links;
-    for (const Link& link : file->object(root)->links().links) links[link.name] = link;
+    const LinkList list = file->object(root)->links();
+    for (const Link& link : list.links) links[std::string(link.name)] = link;
     REQUIRE(links.size() == 12);
     CHECK(links["soft"].kind == Link::Kind::kSoft);
     CHECK(links["soft"].target == "/encoder/embed");

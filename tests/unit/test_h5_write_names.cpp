@@ -68,7 +68,7 @@ TEST_CASE("h5write: groups of any number of links keep them in the order in whic
     CHECK(links.errors.empty());
     std::vector<std::string> found;
     for (const Link& link : links.links) {
-        found.push_back(link.name);
+        found.emplace_back(link.name);
         CHECK(link.creation_order == static_cast<std::int64_t>(found.size()) - 1);
     }
     CHECK(found == names);

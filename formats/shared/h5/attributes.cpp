@@ -77,8 +77,8 @@ Attribute read_attribute(const Image& image, std::string_view bytes) {
     require(name.find('\0') != std::string_view::npos, "attribute name of {} bytes has no end", name_bytes);
     Attribute attribute;
     attribute.name = name.substr(0, name.find('\0'));
-    MessageBody type{std::string(cursor.take(padded(type_bytes))), false, 0};
-    MessageBody space{std::string(cursor.take(padded(space_bytes))), false, 0};
+    MessageBody type{cursor.take(padded(type_bytes))};
+    MessageBody space{cursor.take(padded(space_bytes))};
     try {
         if ((flags & kSharedType) != 0) type = shared_body(image, MessageType::kDatatype, type.bytes);
         if ((flags & kSharedSpace) != 0) space = shared_body(image, MessageType::kDataspace, space.bytes);

@@ -232,8 +232,10 @@ Dataset read_dataset(const Image& image, const ObjectHeader& header) {
     require(type != nullptr && space != nullptr && layout != nullptr, "dataset has no type, no shape or no layout");
     Dataset dataset;
     const MessageBody type_body = message_body(image, *type);
-    Cursor type_cursor(type_body.bytes, image.widths(), "datatype");
-    dataset.type = read_datatype(type_cursor, image.dialect());
+    dataset.type = image.recent_types().get(type_body.bytes, [&] {
+        Cursor type_cursor(type_body.bytes, image.widths(), "datatype");
+        return read_datatype(type_cursor, image.dialect());
+    });
     dataset.type_is_committed = type_body.is_committed;
     dataset.type_address = type_body.committed_address;
     const MessageBody space_body = message_body(image, *space);

@@ -145,7 +145,7 @@ const std::string& FractalHeap::block_bytes(std::uint64_t heap_offset, Block& bl
     return *block.bytes;
 }
 
-std::string FractalHeap::managed(std::uint64_t offset, std::uint64_t size_bytes) {
+std::string_view FractalHeap::managed(std::uint64_t offset, std::uint64_t size_bytes) {
     if (!is_mapped_) map_blocks();
     auto found = blocks_.upper_bound(offset);
     require(found != blocks_.begin(), "fractal heap: offset {} is in no block", offset);
@@ -153,7 +153,7 @@ std::string FractalHeap::managed(std::uint64_t offset, std::uint64_t size_bytes)
     const std::uint64_t inside = offset - found->first;
     require(inside < found->second.size_bytes && size_bytes <= found->second.size_bytes - inside,
             "fractal heap: {} bytes at offset {} run over their block", size_bytes, offset);
-    return block_bytes(found->first, found->second)
+    return std::string_view(block_bytes(found->first, found->second))
         .substr(static_cast<std::size_t>(inside), static_cast<std::size_t>(size_bytes));
 }
 
@@ -187,7 +187,7 @@ std::string FractalHeap::huge(Cursor& id) {
     return image_.bytes(object.address, object.size_bytes, "huge object");
 }
 
-std::string FractalHeap::get(std::string_view id) {
+std::string_view FractalHeap::get(std::string_view id) {
     require(id.size() <= id_bytes_ && !id.empty(), "fractal heap: an id of {} bytes", id.size());
     Cursor cursor(id, image_.widths(), "fractal heap id");
     const unsigned first = cursor.u8();
@@ -200,11 +200,11 @@ std::string FractalHeap::get(std::string_view id) {
             return managed(offset, size);
         }
         case kHuge:
-            return huge(cursor);
+            return single_ = huge(cursor);
         case kTiny: {
             std::uint64_t size = first & 15;
             if (id_bytes_ - 1 > 16) size = (size << 8) | cursor.u8();
-            return std::string(cursor.take(size + 1));
+            return single_ = cursor.take(size + 1);
         }
         default:
             throw_damaged("fractal heap: an id of unknown kind");

@@ -20,8 +20,8 @@ public:
     FractalHeap(const Image& image, std::uint64_t address);
 
     std::size_t id_bytes() const noexcept { return id_bytes_; }
-    /// The object with a heap id. Throws Error (kDamaged).
-    std::string get(std::string_view id);
+    /// The object with a heap id; valid until the next call. Throws Error (kDamaged).
+    std::string_view get(std::string_view id);
 
 private:
     struct Block {
@@ -46,7 +46,7 @@ private:
     void map_indirect(const IndirectBlock& indirect, std::vector<IndirectBlock>& pending);
     std::uint64_t row_block_bytes(unsigned row) const;
     const std::string& block_bytes(std::uint64_t heap_offset, Block& block);
-    std::string managed(std::uint64_t offset, std::uint64_t size_bytes);
+    std::string_view managed(std::uint64_t offset, std::uint64_t size_bytes);
     std::string huge(Cursor& id);
 
     const Image& image_;
@@ -66,6 +66,7 @@ private:
     unsigned size_field_bytes_ = 0;
     bool is_mapped_ = false;
     std::map<std::uint64_t, Block> blocks_;  ///< by offset in the heap
+    std::string single_;                     ///< the object that was got last, where it stands in no block
     std::optional<std::unordered_map<std::uint64_t, HugeObject>> huge_objects_;
 };
 

@@ -12,6 +12,7 @@ namespace {
 enum LinkType : unsigned { kHardLink = 0, kSoftLink = 1, kExternalLink = 64 };
 constexpr std::uint32_t kCachedSoftLink = 2;
 
+/// Its texts are parts of `bytes`.
 Link read_link(const Image& image, std::string_view bytes) {
     Cursor cursor(bytes, image.widths(), "link");
     cursor.version(1);
@@ -81,14 +82,14 @@ Link read_symbol(Cursor& cursor, std::string_view names) {
     return link;
 }
 
-std::vector<Link> read_symbol_table(const Image& image, const Message& message) {
+void read_symbol_table(const Image& image, const Message& message, LinkList& list) {
     const Widths widths = image.widths();
     Cursor cursor(message.bytes, widths, "symbol table");
     const std::uint64_t tree = cursor.address();
     const std::string names = read_local_heap(image, cursor.address());
     const std::size_t entry_bytes = widths.length_bytes + widths.offset_bytes + 24;
     const std::size_t most = 2 * image.superblock().group_leaf_k;
-    std::vector<Link> links;
+    Links& links = list.links;
     std::unordered_set<std::uint64_t> nodes;
     walk_btree1(image, tree, Btree1Kind::kGroup, widths.length_bytes, [&](std::string_view, std::uint64_t address) {
         require(nodes.insert(address).second, "symbol node at address {} is met twice", address);
@@ -102,32 +103,32 @@ std::vector<Link> read_symbol_table(const Image& image, const Message& message) 
         require(links.size() + count <= image.limits().max_container_entries, "group has too many links");
         const std::string body = image.bytes(address + 8, count * entry_bytes, "symbol node");
         Cursor entry(body, widths, "symbol node");
-        for (std::size_t i = 0; i < count; ++i) links.push_back(read_symbol(entry, names));
+        for (std::size_t i = 0; i < count; ++i) links.add(read_symbol(entry, names));
     });
-    return links;
 }
 
-void read_dense_links(const Image& image, std::uint64_t heap_address, std::uint64_t tree, std::vector<Link>& links) {
+void read_dense_links(const Image& image, std::uint64_t heap_address, std::uint64_t tree, LinkList& list) {
     FractalHeap heap(image, heap_address);
     walk_btree2(image, tree, Btree2Type::kLinkName, 4 + heap.id_bytes(), [&](std::string_view record) {
-        Link link = read_link(image, heap.get(record.substr(4)));
+        const Link link = read_link(image, heap.get(record.substr(4)));
         require(metadata_checksum(link.name) == little_endian(record.substr(0, 4)),
                 "link '{}' is indexed under another name's hash", link.name);
-        links.push_back(std::move(link));
+        list.links.add(link);
     });
 }
 
 bool is_name(std::string_view name) {
-    return !name.empty() && name != "." && name.find_first_of(std::string_view("/\0", 2)) == std::string_view::npos;
+    return !name.empty() && name != "." && name.find('/') == std::string_view::npos &&
+           name.find('\0') == std::string_view::npos;
 }
 
 /// Whether all names are good and none is there twice; groups may have hundreds of thousands.
-bool are_sound(const std::vector<Link>& links) {
+bool are_sound(const Links& links) {
     std::vector<std::size_t> hashes;
     hashes.reserve(links.size());
     for (const Link& link : links) {
         if (!is_name(link.name)) return false;
-        hashes.push_back(std::hash<std::string>()(link.name));
+        hashes.push_back(std::hash<std::string_view>()(link.name));
     }
     std::sort(hashes.begin(), hashes.end());
     return std::adjacent_find(hashes.begin(), hashes.end()) == hashes.end();
@@ -136,38 +137,35 @@ bool are_sound(const std::vector<Link>& links) {
 /// A bad name spoils its own link only.
 void set_bad_names_aside(LinkList& list) {
     if (are_sound(list.links)) return;
-    std::unordered_set<std::string> names;
-    std::vector<Link> sound;
-    sound.reserve(list.links.size());
-    for (Link& link : list.links) {
+    std::unordered_set<std::string_view> names;
+    std::vector<std::uint32_t> sound;
+    for (std::uint32_t i = 0; i < list.links.size(); ++i) {
+        const Link link = list.links[i];
         if (!is_name(link.name)) {
             list.errors.emplace_back(ErrorCode::kDamaged, fmt::format("'{}' cannot be the name of a link", link.name));
         } else if (!names.insert(link.name).second) {
             list.errors.emplace_back(ErrorCode::kDamaged, fmt::format("a second link has the name '{}'", link.name));
         } else {
-            sound.push_back(std::move(link));
+            sound.push_back(i);
         }
     }
-    list.links = std::move(sound);
+    list.links.arrange(sound);
 }
 
 /// Sorts by what `key` gives, each link moved once.
 template <typename Key>
-void sort_by(std::vector<Link>& links, const Key& key) {
-    using Entry = std::pair<decltype(key(links.front())), std::size_t>;
+void sort_by(Links& links, const Key& key) {
+    using Entry = std::pair<decltype(key(Link())), std::uint32_t>;
     std::vector<Entry> order;
     order.reserve(links.size());
-    for (std::size_t i = 0; i < links.size(); ++i) order.emplace_back(key(links[i]), i);
+    for (const Link& link : links) order.emplace_back(key(link), static_cast<std::uint32_t>(order.size()));
     if (std::is_sorted(order.begin(), order.end())) return;
     std::sort(order.begin(), order.end());
-    std::vector<std::size_t> places;
+    std::vector<std::uint32_t> places;
     places.reserve(order.size());
     for (const Entry& entry : order) places.push_back(entry.second);
     order = {};
-    std::vector<Link> sorted;
-    sorted.reserve(links.size());
-    for (const std::size_t place : places) sorted.push_back(std::move(links[place]));
-    links = std::move(sorted);
+    links.arrange(places);
 }
 
 void sort_links(LinkList& list) {
@@ -177,7 +175,7 @@ void sort_links(LinkList& list) {
         }
         sort_by(list.links, [](const Link& link) { return *link.creation_order; });
     } else {
-        sort_by(list.links, [](const Link& link) { return std::string_view(link.name); });
+        sort_by(list.links, [](const Link& link) { return link.name; });
     }
 }
 
@@ -186,7 +184,7 @@ void sort_links(LinkList& list) {
 LinkList read_links(const Image& image, const ObjectHeader& header, LinkOrder order) {
     LinkList list;
     if (const Message* table = header.find(MessageType::kSymbolTable)) {
-        list.links = read_symbol_table(image, *table);
+        read_symbol_table(image, *table, list);
     } else {
         std::uint64_t heap = kUndefinedAddress;
         std::uint64_t tree = kUndefinedAddress;
@@ -201,9 +199,10 @@ LinkList read_links(const Image& image, const ObjectHeader& header, LinkOrder or
         }
         for (const Message& message : header.messages) {
             if (message.type != MessageType::kLink) continue;
-            list.links.push_back(read_link(image, message_body(image, message).bytes));
+            const MessageBody body = message_body(image, message);
+            list.links.add(read_link(image, body.bytes));
         }
-        if (heap != kUndefinedAddress) read_dense_links(image, heap, tree, list.links);
+        if (heap != kUndefinedAddress) read_dense_links(image, heap, tree, list);
     }
     set_bad_names_aside(list);
     if (order == LinkOrder::kUsual) sort_links(list);

@@ -149,7 +149,7 @@ std::optional<std::uint64_t> H5File::resolve(std::uint64_t group_address, std::s
             at = link->address;
         } else if (link->kind == Link::Kind::kSoft && ++hops <= kMaxSoftLinkHops) {
             if (link->target.starts_with('/')) at = root_address();
-            rest.insert(0, link->target + "/");
+            rest.insert(0, std::string(link->target) + "/");
         } else {
             return std::nullopt;
         }

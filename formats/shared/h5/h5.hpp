@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "formats/shared/h5/datatype.hpp"
+#include "formats/shared/h5/links.hpp"
 #include "libckpt/blob.hpp"
 #include "libckpt/context.hpp"
 #include "libckpt/error.hpp"
@@ -30,23 +31,6 @@ struct Dataspace {
     std::uint64_t element_count = 1;      ///< 0 for null, 1 for scalar; below 2^63
 
     static constexpr std::uint64_t kUnlimited = ~std::uint64_t{0};
-};
-
-struct Link {
-    enum class Kind : std::uint8_t { kHard, kSoft, kExternal, kUser } kind = Kind::kHard;
-    std::string name;                            ///< any bytes but NUL and '/'; not empty, not "."
-    std::uint64_t address = 0;                   ///< kHard: the object's
-    std::string target;                          ///< kSoft: path; kExternal: path inside `file`; kUser: its bytes
-    std::string file;                            ///< kExternal: never opened here
-    std::uint8_t user_type = 0;                  ///< kUser: 65 to 255
-    std::optional<std::int64_t> creation_order;  ///< where the group keeps it
-};
-
-struct LinkList {
-    std::vector<Link> links;
-    bool in_creation_order = false;
-    /// Links that were left out because their name is none (empty, ".", with a slash, used twice).
-    std::vector<Error> errors;
 };
 
 /// kUsual: by creation order where the group tracks it, else by name bytes. kStored: as the file has them, which is the

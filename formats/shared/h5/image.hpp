@@ -43,6 +43,34 @@ struct Superblock {
     unsigned chunk_k = 32;
 };
 
+/// Types that were parsed lately, by their messages: a file has few of them, and many datasets. Thread-safe.
+class RecentTypes {
+public:
+    /// What `parse` made of these bytes lately, or makes of them now.
+    template <typename Parse>
+    DatatypePtr get(std::string_view message, const Parse& parse) {
+        const std::scoped_lock lock(mutex_);
+        for (const Entry& entry : entries_) {
+            if (entry.type && entry.message == message) return entry.type;
+        }
+        DatatypePtr type = parse();
+        if (message.size() > kMaxMessageBytes) return type;
+        entries_[next_] = {std::string(message), type};
+        next_ = (next_ + 1) % entries_.size();
+        return type;
+    }
+
+private:
+    static constexpr std::size_t kMaxMessageBytes = 1024;
+    struct Entry {
+        std::string message;
+        DatatypePtr type;
+    };
+    std::mutex mutex_;
+    std::array<Entry, 4> entries_;
+    std::size_t next_ = 0;
+};
+
 /// Immutable and thread-safe. Small reads go through a few cached pages, since metadata lie close together.
 class Image {
 public:
@@ -64,6 +92,7 @@ public:
     void read(std::uint64_t address, std::span<std::byte> out, std::string_view what) const;
     /// The same bytes as a blob, a range of the file where the file has ranges.
     BlobPtr blob(std::uint64_t address, std::uint64_t size_bytes, std::string_view what) const;
+    RecentTypes& recent_types() const noexcept { return recent_types_; }
     /// Bytes from `address` to the stored end, at most `limit_bytes`.
     std::uint64_t available(std::uint64_t address, std::uint64_t limit_bytes) const noexcept;
 
@@ -85,6 +114,7 @@ private:
     Superblock superblock_;
     mutable std::mutex mutex_;
     mutable std::array<Page, kPages> pages_;
+    mutable RecentTypes recent_types_;
 };
 
 }  // namespace ckpt::h5

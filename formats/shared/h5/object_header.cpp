@@ -2,6 +2,8 @@
 #include "formats/shared/h5/object_header.hpp"
 
 #include <algorithm>
+#include <array>
+#include <span>
 
 namespace ckpt::h5 {
 namespace {
@@ -16,7 +18,10 @@ public:
     HeaderReader(const Image& image, std::uint64_t address) : image_(image) { header_.address = address; }
 
     ObjectHeader run() {
-        if (image_.bytes(header_.address, 4, "object header") == "OHDR") {
+        std::array<char, 4> signature = {};
+        image_.read(header_.address, std::as_writable_bytes(std::span(signature)), "object header");
+        header_.messages.reserve(8);
+        if (std::string_view(signature.data(), signature.size()) == "OHDR") {
             read_version_2();
         } else {
             read_version_1();
@@ -41,7 +46,8 @@ private:
         add_block(header_.address + 16, cursor.u32());
         std::size_t met = 0;
         for (std::size_t i = 0; i < blocks_.size(); ++i) {
-            const std::string bytes = image_.bytes(blocks_[i].address, blocks_[i].size_bytes, "object header block");
+            const std::string& bytes =
+                keep(image_.bytes(blocks_[i].address, blocks_[i].size_bytes, "object header block"));
             Cursor block(bytes, image_.widths(), "object header block");
             while (block.left() >= 8 && met < count) {
                 const unsigned type = block.u16();
@@ -57,7 +63,9 @@ private:
 
     void read_version_2() {
         const std::uint64_t at = header_.address;
-        const std::string start = image_.bytes(at, image_.available(at, 40), "object header");
+        std::array<char, 40> head = {};
+        const std::string_view start(head.data(), static_cast<std::size_t>(image_.available(at, head.size())));
+        image_.read(at, std::as_writable_bytes(std::span(head)).first(start.size()), "object header");
         Cursor cursor(start, image_.widths(), "object header");
         cursor.signature("OHDR");
         cursor.version(2);
@@ -72,7 +80,7 @@ private:
         add_block(at, prefix + size + 4);
         for (std::size_t i = 0; i < blocks_.size(); ++i) {
             const auto [address, block_bytes] = blocks_[i];
-            const std::string bytes = image_.bytes(address, block_bytes, "object header block");
+            const std::string& bytes = keep(image_.bytes(address, block_bytes, "object header block"));
             Cursor whole(bytes, image_.widths(), "object header");
             require(block_bytes >= 8, "object header continuation of {} bytes", block_bytes);
             whole.skip(block_bytes - 4);
@@ -98,6 +106,8 @@ private:
             add_message(type, flags, order, block.take(size));
         }
     }
+
+    const std::string& keep(std::string bytes) { return header_.blocks.emplace_front(std::move(bytes)); }
 
     void add_block(std::uint64_t address, std::uint64_t size_bytes) {
         require(size_bytes <= kMaxHeaderBytes, "object header block of {} bytes is over the limit of {}", size_bytes,
@@ -131,7 +141,7 @@ private:
         if (kind == MessageType::kReferenceCount && bytes.size() >= 5) {
             header_.reference_count = static_cast<std::uint32_t>(little_endian(bytes.substr(1, 4)));
         }
-        header_.messages.push_back({kind, (flags & kSharedFlag) != 0, order, std::string(bytes)});
+        header_.messages.push_back({kind, (flags & kSharedFlag) != 0, order, bytes});
     }
 
     const Image& image_;
@@ -168,11 +178,11 @@ MessageBody shared_body(const Image& image, MessageType type, std::string_view r
     require(type == MessageType::kDatatype, "shared message of type {:#x}: only datatypes are shared by objects",
             static_cast<unsigned>(type));
     const std::uint64_t address = cursor.address();
-    const ObjectHeader header = read_object_header(image, address);
-    const Message* message = header.find(type);
+    auto header = std::make_shared<const ObjectHeader>(read_object_header(image, address));
+    const Message* message = header->find(type);
     require(message != nullptr, "named datatype at address {} has no datatype", address);
     require(!message->is_shared, "named datatype at address {} is itself shared", address);
-    return {message->bytes, true, address};
+    return {message->bytes, true, address, std::move(header)};
 }
 
 MessageBody message_body(const Image& image, const Message& message) {

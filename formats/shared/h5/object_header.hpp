@@ -2,8 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <forward_list>
+#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "formats/shared/h5/image.hpp"
@@ -38,14 +41,7 @@ struct Message {
     MessageType type = MessageType::kNull;
     bool is_shared = false;  ///< `bytes` say where the message is
     std::optional<std::uint16_t> creation_order;
-    std::string bytes;
-};
-
-/// A message's own bytes, wherever they were.
-struct MessageBody {
-    std::string bytes;
-    bool is_committed = false;            ///< taken from a named datatype
-    std::uint64_t committed_address = 0;  ///< that datatype's
+    std::string_view bytes;  ///< as long as the header is there
 };
 
 /// All messages of one object, in the order of its blocks; null messages are left out.
@@ -54,9 +50,24 @@ struct ObjectHeader {
     std::uint32_t reference_count = 1;
     bool tracks_attribute_order = false;
     std::vector<Message> messages;
+    std::forward_list<std::string> blocks;  ///< what the messages look into; moving a header does not move them
+
+    ObjectHeader() = default;
+    ObjectHeader(ObjectHeader&&) = default;
+    ObjectHeader& operator=(ObjectHeader&&) = default;
+    ObjectHeader(const ObjectHeader&) = delete;
+    ObjectHeader& operator=(const ObjectHeader&) = delete;
 
     /// The first message of a type, or nullptr.
     const Message* find(MessageType type) const noexcept;
+};
+
+/// A message's own bytes, wherever they were.
+struct MessageBody {
+    std::string_view bytes;               ///< as long as this and the message are there
+    bool is_committed = false;            ///< taken from a named datatype
+    std::uint64_t committed_address = 0;  ///< that datatype's
+    std::shared_ptr<const ObjectHeader> owner = nullptr;
 };
 
 /// Reads both versions, with continuations. Throws Error (kDamaged).

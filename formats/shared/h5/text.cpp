@@ -51,6 +51,9 @@ bool is_plain_text(std::string_view text) {
 }
 
 std::string name_to_text(std::string_view name) {
+    unsigned char bits = 0;
+    for (const char c : name) bits |= static_cast<unsigned char>(c);
+    if (bits < 0x80) return std::string(name);  // nearly all names there are
     std::string text;
     for (std::size_t at = 0; at < name.size();) {
         const std::size_t size = character_bytes(name, at);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 
 #include "libckpt/error.hpp"
 
@@ -15,6 +16,10 @@ constexpr unsigned kHugeObjectRecords = 1;
 
 std::uint32_t word(std::string_view bytes, std::size_t at) noexcept {
     std::uint32_t value = 0;
+    if (std::endian::native == std::endian::little && at + 4 <= bytes.size()) {
+        std::memcpy(&value, bytes.data() + at, 4);
+        return value;
+    }
     for (std::size_t i = 0; i < 4 && at + i < bytes.size(); ++i)
         value |= static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[at + i])) << (8 * i);
     return value;
