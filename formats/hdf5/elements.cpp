@@ -217,8 +217,44 @@ Value ElementReader::reference(const h5::Datatype& type, std::string_view elemen
     const h5::Reference found = file_.reference(type, element);
     if (found.kind == h5::Reference::Kind::kNull) return {};
     const Value path = pool_.string("");
-    references_.push_back({static_cast<StringNode*>(path.node()), found.address});
-    return hdf5_object(pool_, kReferenceType, {{"path", path}});
+    std::vector<std::pair<std::string, Value>> state = {{"path", path}};
+    if (found.file.empty()) {
+        references_.push_back({static_cast<StringNode*>(path.node()), found.address});
+    } else {
+        static_cast<StringNode*>(path.node())->text = "(in another file)";
+        state.emplace_back("file", pool_.string(name_to_text(found.file)));
+    }
+    if (found.kind == h5::Reference::Kind::kAttribute)
+        state.emplace_back("attribute", pool_.string(name_to_text(found.attribute)));
+    if (found.kind == h5::Reference::Kind::kRegion) add_region(found.region, state);
+    return hdf5_object(pool_, kReferenceType, state);
+}
+
+/// How many elements a region has, and its corners; of a region of single blocks or points, these.
+void ElementReader::add_region(const h5::Selection& region, std::vector<std::pair<std::string, Value>>& state) {
+    if (region.kind == h5::Selection::Kind::kAll) return;
+    state.emplace_back("points", Value::unsigned_integer(region.count(0)));
+    const auto numbers = [this](const auto& values) {
+        const Value list = pool_.list();
+        for (const std::uint64_t value : values) list.sequence().items.push_back(Value::unsigned_integer(value));
+        return list;
+    };
+    std::vector<std::uint64_t> first;
+    std::vector<std::uint64_t> last;
+    for (const auto& [low, high] : region.bounds()) {
+        first.push_back(low);
+        last.push_back(high);
+    }
+    if (first.empty() || region.count(0) == 0) return;
+    const Value bounds = pool_.list();
+    bounds.sequence().items = {numbers(first), numbers(last)};
+    state.emplace_back("bounds", bounds);
+    if (region.kind == h5::Selection::Kind::kRegular) return;
+    if (region.corners.size() > kMaxItems - items_)
+        throw_error(ErrorCode::kRefused, "regions of more than {} coordinates", kMaxItems);
+    items_ += region.corners.size();
+    state.emplace_back(region.kind == h5::Selection::Kind::kPoints ? "coordinates" : "corners",
+                       numbers(region.corners));
 }
 
 }  // namespace ckpt::hdf5

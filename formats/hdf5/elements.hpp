@@ -34,6 +34,7 @@ private:
     Value nested(const h5::Datatype& type, const Dims& dims, const BlobPtr& data);
     Value item(const h5::Datatype& type, std::string_view element);
     Value reference(const h5::Datatype& type, std::string_view element);
+    void add_region(const h5::Selection& region, std::vector<std::pair<std::string, Value>>& state);
 
     const h5::H5File& file_;
     Pool& pool_;

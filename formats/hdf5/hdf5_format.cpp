@@ -8,6 +8,7 @@
 #include "formats/hdf5/verify_data.hpp"
 #include "formats/hdf5/write_document.hpp"
 #include "formats/shared/h5/h5.hpp"
+#include "formats/shared/zip/zip_reader.hpp"
 #include "libckpt/error.hpp"
 
 namespace ckpt {
@@ -25,13 +26,56 @@ bool has_signature(std::string_view head) noexcept {
     return false;
 }
 
+constexpr std::string_view kZipSignature = "PK\x03\x04";
+constexpr std::string_view kKerasWeights = "model.weights.h5";
+
+/// A `.keras` file: a zip archive of metadata.json, config.json and the weights as HDF5.
+bool is_keras_archive(const Source& source) noexcept {
+    constexpr std::size_t kNameAt = 30;  // in the header of the first member
+    const std::string_view head = source.head;
+    if (source.is_folder || !head.starts_with(kZipSignature)) return false;
+    const auto first_is = [head](std::string_view name) {
+        return head.size() > kNameAt && head.substr(kNameAt).starts_with(name);
+    };
+    const bool is_known = first_is("metadata.json") || first_is("config.json") || first_is(kKerasWeights);
+    return is_known && (source.name.ends_with(".keras") || head.find("keras_version") != std::string_view::npos);
+}
+
+BlobPtr keras_member(const ZipDirectory& archive, std::string_view name, const Context& context) {
+    const ZipMember* member = archive.find(name);
+    return member == nullptr ? nullptr : archive.blob(*member, context.limits.max_inline_bytes);
+}
+
+std::shared_ptr<const h5::H5File> open_keras(const Source& source, const Context& context) {
+    const ZipDirectory archive = ZipDirectory::read(source.file, context);
+    const BlobPtr weights = keras_member(archive, kKerasWeights, context);
+    if (!weights) {
+        throw_error(ErrorCode::kUnsupported, "is a Keras archive without '{}': weights in several files are not read",
+                    kKerasWeights);
+    }
+    return h5::H5File::open(weights, context);
+}
+
 std::shared_ptr<const h5::H5File> open_file(const Source& source, const Context& context) {
     if (source.is_folder) throw Error(ErrorCode::kNotCheckpoint, "is a folder, not an HDF5 file");
+    if (is_keras_archive(source)) return open_keras(source, context);
     try {
         return h5::H5File::open(file_blob({source.file, 0, source.size_bytes}), context);
     } catch (const Error& error) {
         if (error.code() == ErrorCode::kNotCheckpoint) throw Error(error.code(), describe_stranger(source));
         throw;
+    }
+}
+
+/// What else the archive has: how the model is built, and by which version.
+void add_keras_texts(const Source& source, const Context& context, Document& document) {
+    const ZipDirectory archive = ZipDirectory::read(source.file, context);
+    document.producer = "Keras";
+    for (const std::string_view name : {"metadata.json", "config.json"}) {
+        const BlobPtr text = keras_member(archive, name, context);
+        if (!text) continue;
+        const std::string attribute = fmt::format("hdf5:{}", name);
+        document.set_attribute(attribute, document.pool().string(read_all(*text, context.limits.max_inline_bytes)));
     }
 }
 
@@ -50,17 +94,20 @@ public:
         for (const std::string_view header : kJld2Headers) {
             if (source.head.starts_with(header)) return Evidence::kByName;
         }
-        if (has_signature(source.head)) return Evidence::kCertain;
+        if (has_signature(source.head) || is_keras_archive(source)) return Evidence::kCertain;
         if (!source.head.empty() && source.head.size() < kSignature.size() && kSignature.starts_with(source.head))
             return Evidence::kLikely;
-        for (const std::string_view extension : {".h5", ".hdf5"}) {
+        // A user block may be longer than what was read of the file.
+        for (const std::string_view extension : {".h5", ".hdf5", ".he5", ".h5ad", ".nc", ".mat"}) {
             if (source.name.ends_with(extension)) return Evidence::kByName;
         }
         return Evidence::kNo;
     }
 
     Document read(const Source& source, const Context& context) const override {
-        return hdf5::read_document(open_file(source, context), source.path, context);
+        Document document = hdf5::read_document(open_file(source, context), source.path, context);
+        if (is_keras_archive(source)) add_keras_texts(source, context, document);
+        return document;
     }
 
     std::vector<Loss> preflight(const Document&, const WriteOptions&) const override { return {}; }

@@ -70,8 +70,8 @@ constexpr bool looks_like_mark(std::string_view name) {
 }
 
 // Classes of what HDF5 has and the model has not. No language knows them: other layouts hold them as tagged dicts.
-inline constexpr std::string_view kReferenceType = "HDF5Reference";        ///< {"path": text}
-inline constexpr std::string_view kSoftLinkType = "HDF5SoftLink";          ///< {"target": text}; leads nowhere
+inline constexpr std::string_view kReferenceType = "HDF5Reference";  ///< {"path": text}; regions: "points", "bounds"
+inline constexpr std::string_view kSoftLinkType = "HDF5SoftLink";    ///< {"target": text}; leads nowhere
 inline constexpr std::string_view kExternalLinkType = "HDF5ExternalLink";  ///< {"file": text, "path": text}
 inline constexpr std::string_view kUserLinkType = "HDF5UserLink";          ///< {"class": int, "data": bytes}
 inline constexpr std::string_view kDatatypeType = "HDF5Datatype";          ///< a committed type

@@ -156,6 +156,7 @@ class Comparer:
         if found["kind"] == "shared":  # a soft link before it was the first to lead here
             path = found["same_as"]
         self.value(path, kind, entry["shape"], entry.get("first"), entry.get("sha256"), entry.get("sha256_of_stored_bits"))
+        self.column_digests(path, entry)
 
     def hung_on(self, entry, found):
         """All attributes, in their order."""
@@ -177,6 +178,7 @@ class Comparer:
             kind = attribute.get("type") or type_of_dtype(attribute["dtype"])
             first = [attribute["value"]] if "value" in attribute else attribute.get("first")
             self.value(prefix + escaped(name), kind, attribute["shape"], first, attribute.get("sha256"))
+            self.column_digests(prefix + escaped(name), attribute)
 
     # Values.
 
@@ -238,6 +240,13 @@ class Comparer:
         for member in kind["members"]:
             values = [record[member["name"]] for record in first] if whole else None
             self.value(f"{path}/{escaped(member['name'])}", member["type"], shape, values)
+
+    def column_digests(self, path, entry):
+        """Of compounds, where the manifest has them (h5py_manifest.py)."""
+        for name, sha in entry.get("columns", {}).items():
+            found = self.mine.get(f"{path}/{escaped(name)}", {})
+            if found.get("kind") == "tensor" and found["sha256"] != sha:
+                self.problem(path, f"has other values in its column {name}")
 
     def leaves(self, path, shape):
         """The paths of what stands in lists in lists."""

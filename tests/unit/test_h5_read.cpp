@@ -953,8 +953,8 @@ TEST_CASE("h5read: each bad sample says which structure is wrong, and with which
         {"szip_size_lies", "", "damaged", {"szip"}},
         {"nbit_parameters", "", "damaged", {"nbit"}},
         {"scaleoffset_parameters", "", "damaged", {"scaleoffset"}},
-        {"external_raw_files", "", "unsupported", {"other files"}},
-        {"virtual_outside", "", "unsupported", {"virtual"}},
+        {"external_raw_files", "", "refused", {"data in file", "other files"}},
+        {"virtual_outside", "", "refused", {"source", "other files"}},
         {"type_nested_2000", "", "damaged", {"nested"}},
     };
     for (const Case& c : cases) {

@@ -40,10 +40,8 @@ void read_dense(const Image& image, std::uint64_t heap_address, std::uint64_t tr
         const unsigned flags = cursor.u8();
         const std::uint32_t order = cursor.u32();
         collect(list, [&] {
-            if ((flags & kSharedRecord) != 0) {
-                throw_error(ErrorCode::kUnsupported, "attributes in a shared-message heap are not read");
-            }
-            add(image, list, heap.get(id), order);
+            const bool is_shared = (flags & kSharedRecord) != 0;
+            add(image, list, is_shared ? shared_heap_object(image, MessageType::kAttribute, id) : heap.get(id), order);
         });
     });
 }

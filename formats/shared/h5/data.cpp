@@ -7,19 +7,6 @@
 namespace ckpt::h5 {
 namespace {
 
-/// Writes a pattern of one element over and over; `phase` is where in the element the run begins.
-void fill_run(std::span<std::byte> out, const std::string& element, std::uint64_t phase) {
-    if (element.empty()) {
-        std::fill(out.begin(), out.end(), std::byte{0});
-        return;
-    }
-    auto at = static_cast<std::size_t>(phase % element.size());
-    for (std::byte& byte : out) {
-        byte = static_cast<std::byte>(element[at]);
-        if (++at == element.size()) at = 0;
-    }
-}
-
 /// Elements that are nowhere: any number of fill values.
 class FillBlob final : public Blob {
 public:
@@ -275,11 +262,20 @@ std::uint64_t max_chunk_bytes(std::uint64_t file_bytes) {
 
 }  // namespace
 
+void fill_run(std::span<std::byte> out, const std::string& element, std::uint64_t phase) {
+    if (element.empty()) {
+        std::fill(out.begin(), out.end(), std::byte{0});
+        return;
+    }
+    auto at = static_cast<std::size_t>(phase % element.size());
+    for (std::byte& byte : out) {
+        byte = static_cast<std::byte>(element[at]);
+        if (++at == element.size()) at = 0;
+    }
+}
+
 BlobPtr data_blob(const std::shared_ptr<const Image>& image, const ChunkSupport& support, const Dataset& dataset) {
     const Layout& layout = dataset.layout;
-    if (layout.is_external) throw_error(ErrorCode::kUnsupported, "data in other files (external storage) are not read");
-    if (layout.cls == LayoutClass::kVirtual) throw_error(ErrorCode::kUnsupported, "virtual datasets are not read");
-    if (dataset.size_bytes == 0) return memory_blob({});
     switch (layout.cls) {
         case LayoutClass::kCompact:
             return memory_blob(layout.compact);

@@ -16,7 +16,11 @@ struct ChunkSupport {
     std::shared_ptr<Helpers> helpers;
 };
 
-/// See H5File::data.
+/// Writes a pattern of one element over and over; `phase` is where in the element the run begins. An empty one is
+/// zeros.
+void fill_run(std::span<std::byte> out, const std::string& element, std::uint64_t phase);
+
+/// See H5File::data. Of what lies in this file as it is: no virtual and no external data, and some.
 BlobPtr data_blob(const std::shared_ptr<const Image>& image, const ChunkSupport& support, const Dataset& dataset);
 
 /// See H5File::check_data. `blob` is one that `data_blob` made.

@@ -13,8 +13,10 @@ void read_fill_value(const Image& image, const ObjectHeader& header, Dataset& da
     std::optional<std::uint32_t> size;
     bool is_undefined = false;
     std::string_view value;
+    MessageBody body;
     if (const Message* message = header.find(MessageType::kFillValue)) {
-        Cursor cursor(message->bytes, image.widths(), "fill value");
+        body = message_body(image, *message);
+        Cursor cursor(body.bytes, image.widths(), "fill value");
         const unsigned version = cursor.u8();
         require(version >= 1 && version <= 3, "fill value has version {}", version);
         if (version == 3) {
@@ -32,7 +34,8 @@ void read_fill_value(const Image& image, const ObjectHeader& header, Dataset& da
         }
         value = cursor.take(size.value_or(0));
     } else if (const Message* old = header.find(MessageType::kOldFillValue)) {
-        Cursor cursor(old->bytes, image.widths(), "fill value");
+        body = message_body(image, *old);
+        Cursor cursor(body.bytes, image.widths(), "fill value");
         value = cursor.take(cursor.u32());
     }
     dataset.fill_state = is_undefined ? FillState::kUndefined : value.empty() ? FillState::kDefault : FillState::kValue;
@@ -111,6 +114,7 @@ void read_new_layout(Cursor& cursor, Layout& layout, std::uint64_t due_bytes) {
             return;
         case LayoutClass::kVirtual:
             layout.address = cursor.address();
+            layout.virtual_index = cursor.u32();
             return;
     }
 }
@@ -251,7 +255,10 @@ Dataset read_dataset(const Image& image, const ObjectHeader& header) {
         dataset.filters = read_filters(filter_cursor);
     }
     read_fill_value(image, header, dataset);
-    dataset.layout.is_external = header.find(MessageType::kExternalFiles) != nullptr;
+    if (const Message* external = header.find(MessageType::kExternalFiles)) {
+        dataset.layout.is_external = true;
+        dataset.layout.external = message_body(image, *external).bytes;
+    }
     dataset.layout.version = cursor.u8();
     require(dataset.layout.version >= 1 && dataset.layout.version <= 5, "layout has version {}",
             dataset.layout.version);

@@ -37,24 +37,30 @@ GlobalHeap::Directory GlobalHeap::read_directory(const Image& image, std::uint64
     return directory;
 }
 
+GlobalHeap::Place GlobalHeap::find(const Image& image, std::uint64_t collection, std::uint32_t index) {
+    const std::scoped_lock lock(mutex_);
+    auto found = directories_.find(collection);
+    if (found == directories_.end()) {
+        Directory directory = read_directory(image, collection);
+        if (directories_.size() >= kMaxDirectories) directories_.clear();
+        found = directories_.emplace(collection, std::move(directory)).first;
+    }
+    const auto object = found->second.find(index);
+    require(object != found->second.end(), "global heap at address {} has no object {}", collection, index);
+    return object->second;
+}
+
 std::string GlobalHeap::read(const Image& image, std::uint64_t collection, std::uint32_t index,
                              std::uint64_t wanted_bytes) {
-    Place place;
-    {
-        const std::scoped_lock lock(mutex_);
-        auto found = directories_.find(collection);
-        if (found == directories_.end()) {
-            Directory directory = read_directory(image, collection);
-            if (directories_.size() >= kMaxDirectories) directories_.clear();
-            found = directories_.emplace(collection, std::move(directory)).first;
-        }
-        const auto object = found->second.find(index);
-        require(object != found->second.end(), "global heap at address {} has no object {}", collection, index);
-        place = object->second;
-    }
+    const Place place = find(image, collection, index);
     require(wanted_bytes <= place.size_bytes, "global heap object {} has {} bytes, its element claims {}", index,
             place.size_bytes, wanted_bytes);
     return image.bytes(place.address, wanted_bytes, "global heap object");
+}
+
+std::string GlobalHeap::read_whole(const Image& image, std::uint64_t collection, std::uint32_t index) {
+    const Place place = find(image, collection, index);
+    return image.bytes(place.address, place.size_bytes, "global heap object");
 }
 
 }  // namespace ckpt::h5

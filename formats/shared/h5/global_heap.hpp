@@ -18,6 +18,9 @@ public:
     /// shorter.
     std::string read(const Image& image, std::uint64_t collection, std::uint32_t index, std::uint64_t wanted_bytes);
 
+    /// All of an object.
+    std::string read_whole(const Image& image, std::uint64_t collection, std::uint32_t index);
+
 private:
     struct Place {
         std::uint64_t address = 0;
@@ -26,6 +29,7 @@ private:
     using Directory = std::unordered_map<std::uint32_t, Place>;
     static constexpr std::size_t kMaxDirectories = 64;
 
+    Place find(const Image& image, std::uint64_t collection, std::uint32_t index);
     static Directory read_directory(const Image& image, std::uint64_t collection);
 
     std::mutex mutex_;

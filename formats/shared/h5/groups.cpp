@@ -46,6 +46,8 @@ Link read_link(const Image& image, std::string_view bytes) {
     return link;
 }
 
+}  // namespace
+
 std::string_view heap_name(std::string_view heap, std::uint64_t offset, std::string_view what) {
     require(offset < heap.size(), "{} at offset {} lies outside of its heap of {} bytes", what, offset, heap.size());
     const std::string_view rest = heap.substr(static_cast<std::size_t>(offset));
@@ -65,6 +67,8 @@ std::string read_local_heap(const Image& image, std::uint64_t address) {
     cursor.length();  // first free block
     return image.bytes(cursor.address(), size, "local heap");
 }
+
+namespace {
 
 /// One entry of a symbol table node.
 Link read_symbol(Cursor& cursor, std::string_view names) {

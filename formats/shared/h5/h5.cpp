@@ -8,9 +8,33 @@
 #include "formats/shared/h5/image.hpp"
 #include "formats/shared/h5/messages.hpp"
 #include "formats/shared/h5/object_header.hpp"
+#include "formats/shared/h5/virtual.hpp"
 
 namespace ckpt::h5 {
 namespace {
+
+/// Heaps of the messages that objects share (hdf5.md, 14).
+void read_shared_message_table(Image& image, std::uint64_t address, unsigned indexes) {
+    constexpr unsigned kMaxIndexes = 8;
+    require(indexes >= 1 && indexes <= kMaxIndexes, "shared message table with {} indexes", indexes);
+    const unsigned index_bytes = 2 + 2 + 4 + 3 * 2 + 2 * image.widths().offset_bytes;
+    const std::string bytes = image.bytes(address, 4 + indexes * index_bytes + 4, "shared message table");
+    Cursor cursor(bytes, image.widths(), "shared message table");
+    cursor.signature("SMTB");
+    std::vector<SharedHeap> heaps;
+    for (unsigned i = 0; i < indexes; ++i) {
+        cursor.version(0);
+        cursor.skip(1);
+        SharedHeap heap;
+        heap.types = cursor.u16();
+        cursor.skip(4 + 3 * 2);
+        cursor.address();
+        heap.address = cursor.address();
+        heaps.push_back(heap);
+    }
+    cursor.checksum();
+    image.set_shared_heaps(std::move(heaps));
+}
 
 /// The superblock extension is an object header that holds settings (hdf5.md, 1.4).
 void read_extension(Image& image) {
@@ -32,7 +56,12 @@ void read_extension(Image& image) {
                             "superblock extension: driver information (a file in several parts) is not read");
             case MessageType::kCacheImage:
                 throw_error(ErrorCode::kUnsupported, "superblock extension: a metadata cache image is not read");
-            case MessageType::kSharedMessageTable:
+            case MessageType::kSharedMessageTable: {
+                cursor.version(0);
+                const std::uint64_t table = cursor.address();
+                read_shared_message_table(image, table, cursor.u8());
+                break;
+            }
             case MessageType::kFileSpace:
             case MessageType::kReferenceCount:
                 break;
@@ -75,9 +104,17 @@ AttributeList Object::attributes() const {
     return read_attributes(file_->image(), *header_);
 }
 
-Dataset Object::dataset() const {
+Dataset Object::dataset(VirtualExtent extent) const {
     require(kind_ == ObjectKind::kDataset, "object at address {} is no dataset", address_);
-    return read_dataset(file_->image(), *header_);
+    Dataset dataset = read_dataset(file_->image(), *header_);
+    if (extent == VirtualExtent::kCurrent && dataset.layout.cls == LayoutClass::kVirtual) {
+        try {
+            update_virtual_extent(*file_, dataset);
+        } catch (const Error& error) {
+            if (error.code() != ErrorCode::kRefused) throw;  // which its data will say
+        }
+    }
+    return dataset;
 }
 
 DatatypePtr Object::named_datatype() const {
@@ -88,20 +125,23 @@ DatatypePtr Object::named_datatype() const {
     return read_datatype(cursor, file_->image().dialect());
 }
 
-H5File::H5File(std::shared_ptr<const Image> image, unsigned threads)
+H5File::H5File(std::shared_ptr<const Image> image, const Context& context, SiblingOpener opener)
     : image_(std::move(image)),
+      context_(context),
+      opener_(std::move(opener)),
       global_heap_(std::make_unique<GlobalHeap>()),
       chunk_support_(std::make_unique<ChunkSupport>()) {
     chunk_support_->cache = std::make_shared<ChunkCache>();
-    chunk_support_->helpers = std::make_shared<Helpers>(threads - 1);
+    chunk_support_->helpers = std::make_shared<Helpers>(context.thread_count() - 1);
 }
 
 H5File::~H5File() = default;
 
-std::shared_ptr<const H5File> H5File::open(BlobPtr whole, const Context& context, Dialect dialect) {
+std::shared_ptr<const H5File> H5File::open(BlobPtr whole, const Context& context, Dialect dialect,
+                                           SiblingOpener opener) {
     auto image = std::make_shared<Image>(std::move(whole), context, dialect);
     if (image->superblock().extension != kUndefinedAddress) read_extension(*image);
-    const std::shared_ptr<const H5File> file(new H5File(std::move(image), context.thread_count()));
+    const std::shared_ptr<const H5File> file(new H5File(std::move(image), context, std::move(opener)));
     const auto root = file->object(file->root_address());
     require(root->kind() == ObjectKind::kGroup, "the root at address {} is no group", root->address());
     root->links();  // a file whose root cannot be listed is nothing to work with
@@ -157,7 +197,44 @@ std::optional<std::uint64_t> H5File::resolve(std::uint64_t group_address, std::s
 }
 
 BlobPtr H5File::data(const Dataset& dataset) const {
+    if (dataset.size_bytes == 0) return memory_blob({});
+    if (dataset.layout.is_external) return external_blob(*this, dataset);
+    if (dataset.layout.cls == LayoutClass::kVirtual) return virtual_blob(*this, dataset);
     return data_blob(image_, *chunk_support_, dataset);
+}
+
+std::string H5File::heap_object(std::uint64_t collection, std::uint32_t index) const {
+    return global_heap_->read_whole(*image_, collection, index);
+}
+
+BlobPtr H5File::open_sibling(const std::string& name, std::string_view what) const {
+    if (!opener_) throw_error(ErrorCode::kRefused, "{} in file '{}': other files are not read", what, name);
+    return opener_(name);
+}
+
+std::shared_ptr<const H5File> H5File::sibling(const std::string& name, std::string_view what) const {
+    constexpr std::size_t kMaxSiblings = 512;
+    const std::scoped_lock lock(siblings_mutex_);
+    if (const auto found = siblings_.find(name); found != siblings_.end()) return found->second;
+    if (siblings_.size() >= kMaxSiblings)
+        throw_error(ErrorCode::kRefused, "names more than {} other files", kMaxSiblings);
+    const BlobPtr whole = open_sibling(name, what);
+    // The other file's own are not followed: nobody allowed them.
+    const auto file = whole == nullptr ? nullptr : open(whole, context_);
+    siblings_.emplace(name, file);
+    return file;
+}
+
+BlobPtr H5File::sibling_bytes(const std::string& name, std::string_view what) const {
+    BlobPtr whole = open_sibling(name, what);
+    if (!whole) throw_error(ErrorCode::kRefused, "{} in file '{}', which is not there", what, name);
+    return whole;
+}
+
+void H5File::count_mappings(std::uint64_t count) const {
+    constexpr std::uint64_t kMaxMappings = std::uint64_t{1} << 22;
+    if (count > kMaxMappings || mappings_.fetch_add(count) > kMaxMappings)
+        throw_error(ErrorCode::kRefused, "virtual datasets are made of more than {} parts", kMaxMappings);
 }
 
 void H5File::check_data(const Dataset& dataset, const Context& context) const {
@@ -198,16 +275,48 @@ Reference H5File::reference(const Datatype& type, std::string_view element) cons
         reference.kind = is_null ? Reference::Kind::kNull : Reference::Kind::kObject;
         return reference;
     }
-    if (type.reference == ReferenceKind::kRevised) {
-        throw_error(ErrorCode::kUnsupported, "references in the form of HDF5 1.12 are not read");
-    }
+    if (type.reference == ReferenceKind::kRevised) return revised_reference(cursor);
     const std::uint64_t collection = cursor.address();
     const std::uint32_t index = cursor.u32();
     if (collection == 0 || collection == kUndefinedAddress) return reference;
-    const std::string target = global_heap_->read(*image_, collection, index, image_->widths().offset_bytes);
+    const std::string target = global_heap_->read_whole(*image_, collection, index);
     Cursor body(target, image_->widths(), "region reference");
     reference.kind = Reference::Kind::kRegion;
     reference.address = body.address();
+    reference.region = read_selection(body);
+    return reference;
+}
+
+/// Those of HDF5 1.12: the element says what it is, and the heap has what does not fit into it.
+Reference H5File::revised_reference(Cursor& cursor) const {
+    enum RevisedKind : unsigned { kNullKind, kObject1 = 1, kObject2 = 2, kRegion2 = 3, kAttribute2 = 4 };
+    constexpr unsigned kOtherFileFlag = 1;
+    Reference reference;
+    const unsigned kind = cursor.u8();
+    const unsigned flags = cursor.u8();
+    if (kind == kNullKind || kind == kObject1) return reference;
+    require(kind <= kAttribute2, "reference of kind {}", kind);
+    const bool is_in_place = kind == kObject2 && (flags & kOtherFileFlag) == 0;
+    std::string heap;
+    if (!is_in_place) {
+        const std::uint32_t size = cursor.u32();
+        const std::uint64_t collection = cursor.address();
+        heap = global_heap_->read(*image_, collection, cursor.u32(), size);
+    }
+    Cursor body = is_in_place ? cursor : Cursor(heap, image_->widths(), "reference");
+    const unsigned token_bytes = body.u8();
+    require(token_bytes >= 1 && token_bytes <= 8, "reference with an address of {} bytes", token_bytes);
+    reference.address = body.number(token_bytes);
+    if ((flags & kOtherFileFlag) != 0) reference.file = body.take(body.u16());
+    if (kind == kRegion2) {
+        body.skip(8);  // the selection's size and rank, which it says itself
+        reference.region = read_selection(body);
+    } else if (kind == kAttribute2) {
+        reference.attribute = body.take(body.u16());
+    }
+    reference.kind = kind == kObject2   ? Reference::Kind::kObject
+                     : kind == kRegion2 ? Reference::Kind::kRegion
+                                        : Reference::Kind::kAttribute;
     return reference;
 }
 

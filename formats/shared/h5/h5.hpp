@@ -1,8 +1,12 @@
 // HDF5 files for reading: objects, links, attributes, and data as blobs. No libhdf5 beneath.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,6 +15,7 @@
 
 #include "formats/shared/h5/datatype.hpp"
 #include "formats/shared/h5/links.hpp"
+#include "formats/shared/h5/selection.hpp"
 #include "libckpt/blob.hpp"
 #include "libckpt/context.hpp"
 #include "libckpt/error.hpp"
@@ -66,7 +71,7 @@ enum class FillState : std::uint8_t { kDefault, kUndefined, kValue };
 /// Where and how elements are stored. The part behind the blank line is for the engine.
 struct Layout {
     LayoutClass cls = LayoutClass::kContiguous;
-    bool is_external = false;            ///< data lie in other files, which are never opened
+    bool is_external = false;            ///< data lie in other files
     std::vector<std::uint64_t> chunk;    ///< kChunked: dimensions of a chunk, in elements
     std::uint64_t chunk_size_bytes = 0;  ///< kChunked: of one chunk, decoded
     ChunkIndex index = ChunkIndex::kBtree1;
@@ -78,6 +83,8 @@ struct Layout {
     bool keeps_edges_raw = false;         ///< chunks that stick out were not filtered
     bool single_is_filtered = false;      ///< kSingle
     std::string compact;                  ///< kCompact: the elements
+    std::string external;                 ///< the message that says in which other files the data lie
+    std::uint32_t virtual_index = 0;      ///< kVirtual: object of the global heap at `address`
 };
 
 /// A dataset without its elements.
@@ -104,6 +111,13 @@ struct Chunk {
 
 enum class ObjectKind : std::uint8_t { kGroup, kDataset, kNamedDatatype };
 
+/// Of virtual datasets that grow with their sources: the size that the file has stored, or that of now.
+enum class VirtualExtent : std::uint8_t { kStored, kCurrent };
+
+/// Opens a file that an HDF5 file names (a virtual dataset's source, external data): all of its bytes, or nullptr where
+/// there is no such file. Throws Error (kRefused) for those that may not be read.
+using SiblingOpener = std::function<BlobPtr(const std::string& name)>;
+
 /// One object of a file: its header is read, everything else when it is asked for. Thread-safe; keeps the file open.
 /// Members throw Error (kDamaged, kUnsupported) with messages that say which structure at which address is wrong; the
 /// caller, who knows the object's path, adds it.
@@ -123,7 +137,7 @@ public:
     /// Never throws for a single damaged attribute. Read anew at each call.
     AttributeList attributes() const;
     /// Of a dataset: type, shape, layout, filters.
-    Dataset dataset() const;
+    Dataset dataset(VirtualExtent extent = VirtualExtent::kCurrent) const;
     /// Of a named datatype.
     DatatypePtr named_datatype() const;
 
@@ -142,8 +156,11 @@ struct HeapValue {
 
 /// Elements of reference types.
 struct Reference {
-    enum class Kind : std::uint8_t { kNull, kObject, kRegion, kAttribute, kOtherFile } kind = Kind::kNull;
+    enum class Kind : std::uint8_t { kNull, kObject, kRegion, kAttribute } kind = Kind::kNull;
     std::uint64_t address = 0;  ///< of the object's header; nothing says that there is one
+    Selection region;           ///< kRegion
+    std::string attribute;      ///< kAttribute: its name
+    std::string file;           ///< of the object, where that is another one; never opened
 };
 
 /// An open HDF5 file. Opening reads the superblock and the root's links. Thread-safe.
@@ -152,7 +169,9 @@ public:
     /// `whole` is the file from its first byte, user block included. Throws Error (kNotCheckpoint) without a
     /// signature, (kDamaged) when superblock or root cannot be read or the file is shorter than it says. Warns
     /// when the writer did not close the file and when bytes follow its end.
-    static std::shared_ptr<const H5File> open(BlobPtr whole, const Context& context, Dialect dialect = Dialect::kHdf5);
+    /// Other files are read through `opener` alone, and not at all without one.
+    static std::shared_ptr<const H5File> open(BlobPtr whole, const Context& context, Dialect dialect = Dialect::kHdf5,
+                                              SiblingOpener opener = {});
     ~H5File();
 
     std::uint64_t root_address() const noexcept;
@@ -185,12 +204,31 @@ public:
     /// Decodes an element of a reference type. Addresses are not followed.
     Reference reference(const Datatype& type, std::string_view element) const;
 
+    /// All bytes of an object of the global heap. Throws Error (kDamaged).
+    std::string heap_object(std::uint64_t collection, std::uint32_t index) const;
+    /// Another HDF5 file, opened once; nullptr where there is none. Throws Error (kRefused) naming it and `what` is
+    /// wanted of it where it may not be read.
+    std::shared_ptr<const H5File> sibling(const std::string& name, std::string_view what) const;
+    /// Any other file. Throws Error (kRefused) also where there is none.
+    BlobPtr sibling_bytes(const std::string& name, std::string_view what) const;
+    /// Parts of virtual datasets that were put together so far; throws Error (kRefused) when they become too many.
+    void count_mappings(std::uint64_t count) const;
+    void warn(std::string_view text) const { context_.warn(text); }
+
     const Image& image() const noexcept { return *image_; }
     const std::shared_ptr<const Image>& shared_image() const noexcept { return image_; }
 
 private:
-    H5File(std::shared_ptr<const Image> image, unsigned threads);
+    H5File(std::shared_ptr<const Image> image, const Context& context, SiblingOpener opener);
+    Reference revised_reference(Cursor& cursor) const;
+    BlobPtr open_sibling(const std::string& name, std::string_view what) const;
+
     std::shared_ptr<const Image> image_;
+    Context context_;
+    SiblingOpener opener_;
+    mutable std::mutex siblings_mutex_;
+    mutable std::map<std::string, std::shared_ptr<const H5File>> siblings_;
+    mutable std::atomic<std::uint64_t> mappings_{0};
     std::unique_ptr<GlobalHeap> global_heap_;
     std::unique_ptr<ChunkSupport> chunk_support_;
 };

@@ -8,6 +8,8 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "formats/shared/h5/cursor.hpp"
 #include "formats/shared/h5/datatype.hpp"
@@ -29,6 +31,12 @@ inline constexpr std::uint64_t kMaxChunkBytes = std::uint64_t{1} << 29;
 inline constexpr std::size_t kMaxChunks = std::size_t{1} << 22;
 inline constexpr unsigned kMaxFilters = 32;
 inline constexpr unsigned kMaxSoftLinkHops = 16;
+
+/// A fractal heap of messages that several objects have.
+struct SharedHeap {
+    unsigned types = 0;  ///< bit i: messages of type i
+    std::uint64_t address = 0;
+};
 
 /// What the superblock and its extension say.
 struct Superblock {
@@ -83,6 +91,9 @@ public:
     Dialect dialect() const noexcept { return dialect_; }
     /// Only while opening: K values of the superblock extension.
     void set_tree_widths(unsigned leaf, unsigned internal, unsigned chunk) noexcept;
+    /// Only while opening: where shared messages lie.
+    void set_shared_heaps(std::vector<SharedHeap> heaps) noexcept { shared_heaps_ = std::move(heaps); }
+    const std::vector<SharedHeap>& shared_heaps() const noexcept { return shared_heaps_; }
 
     /// Throws Error (kDamaged) unless the bytes lie before the stored end.
     void check(std::uint64_t address, std::uint64_t size_bytes, std::string_view what) const;
@@ -112,6 +123,7 @@ private:
     Dialect dialect_;
     Limits limits_;
     Superblock superblock_;
+    std::vector<SharedHeap> shared_heaps_;
     mutable std::mutex mutex_;
     mutable std::array<Page, kPages> pages_;
     mutable RecentTypes recent_types_;

@@ -5,6 +5,8 @@
 #include <array>
 #include <span>
 
+#include "formats/shared/h5/fractal_heap.hpp"
+
 namespace ckpt::h5 {
 namespace {
 
@@ -162,6 +164,16 @@ ObjectHeader read_object_header(const Image& image, std::uint64_t address) {
     return HeaderReader(image, address).run();
 }
 
+std::string shared_heap_object(const Image& image, MessageType type, std::string_view id) {
+    const auto& heaps = image.shared_heaps();
+    const auto found = std::find_if(heaps.begin(), heaps.end(), [type](const SharedHeap& heap) {
+        return (heap.types >> static_cast<unsigned>(type) & 1) != 0;
+    });
+    require(found != heaps.end(), "message of type {:#x} is shared, but no heap has such messages",
+            static_cast<unsigned>(type));
+    return std::string(FractalHeap(image, found->address).get(id));
+}
+
 MessageBody shared_body(const Image& image, MessageType type, std::string_view record) {
     Cursor cursor(record, image.widths(), "shared message");
     const unsigned version = cursor.u8();
@@ -171,7 +183,8 @@ MessageBody shared_body(const Image& image, MessageType type, std::string_view r
         cursor.skip(6);
         cursor.length();
     } else if (version == 3 && kind == 1) {
-        throw_error(ErrorCode::kUnsupported, "messages in a shared-message heap are not read");
+        const auto copy = std::make_shared<const std::string>(shared_heap_object(image, type, cursor.take(8)));
+        return {*copy, false, 0, nullptr, copy};
     } else {
         require(version == 2 || kind == 2, "shared message has kind {}", kind);
     }

@@ -68,12 +68,15 @@ struct MessageBody {
     bool is_committed = false;            ///< taken from a named datatype
     std::uint64_t committed_address = 0;  ///< that datatype's
     std::shared_ptr<const ObjectHeader> owner = nullptr;
+    std::shared_ptr<const std::string> copy = nullptr;  ///< of the shared-message heap
 };
 
 /// Reads both versions, with continuations. Throws Error (kDamaged).
 ObjectHeader read_object_header(const Image& image, std::uint64_t address);
 
-/// Follows a shared message. Throws Error (kUnsupported) for the shared-message heap.
+/// A message in the heap that messages of its type are shared in. Throws Error (kDamaged).
+std::string shared_heap_object(const Image& image, MessageType type, std::string_view id);
+/// Follows a shared message. Throws Error (kDamaged).
 MessageBody message_body(const Image& image, const Message& message);
 /// The same for a record inside an attribute.
 MessageBody shared_body(const Image& image, MessageType type, std::string_view record);

@@ -1,0 +1,2 @@
+cd "$DATA/hdf5/more"
+ckpt inspect keras3.keras
