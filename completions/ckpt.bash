@@ -8,7 +8,7 @@ _ckpt() {
     case $prev in
         --by) COMPREPLY=($(compgen -W "epoch step iter task run batch time" -- "$cur")); return ;;
         --to | --from | -t | -f) COMPREPLY=($(compgen -W "$(ckpt formats --json 2>/dev/null | sed -n 's/.*"name": "\(.*\)".*/\1/p')" -- "$cur")); return ;;
-        --compress) COMPREPLY=($(compgen -W "zstd gzip zlib" -- "$cur")); return ;;
+        --compress) COMPREPLY=($(compgen -W "zstd gzip zlib deflate" -- "$cur")); return ;;
         --codec) COMPREPLY=($(compgen -W "auto raw" -- "$cur")); return ;;
         --julia) COMPREPLY=($(compgen -W "dict namedtuple" -- "$cur")); return ;;
         --role) COMPREPLY=($(compgen -W "model optimizer scheduler hyper-parameters log other" -- "$cur")); return ;;

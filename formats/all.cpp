@@ -4,6 +4,8 @@
 #include "formats/hdf5/hdf5_format.hpp"
 #include "formats/jld2/jld2_format.hpp"
 #include "formats/native/native_format.hpp"
+#include "formats/npy/npy_format.hpp"
+#include "formats/pickle/pickle_format.hpp"
 #include "formats/torch/torch_format.hpp"
 
 namespace ckpt {
@@ -14,6 +16,9 @@ Registry all_formats() {
     formats.push_back(make_torch_format());
     formats.push_back(make_hdf5_format());
     formats.push_back(make_jld2_format());
+    formats.push_back(make_pickle_format());
+    formats.push_back(make_npy_format());
+    formats.push_back(make_npz_format());
     return Registry(std::move(formats));
 }
 

@@ -131,7 +131,10 @@ public:
             return Evidence::kLikely;
         if (!head.empty() && head.size() < kLegacyMagic.size() && kLegacyMagic.starts_with(head))
             return Evidence::kLikely;
-        if (head.starts_with(kZipSignature)) return looks_like_archive(head) ? Evidence::kCertain : Evidence::kLikely;
+        if (head.starts_with(kZipSignature)) {
+            if (first_member(head).ends_with(".npy")) return Evidence::kByName;  // NumPy's archive
+            return looks_like_archive(head) ? Evidence::kCertain : Evidence::kLikely;
+        }
         for (const std::string_view extension : {".pt", ".pth", ".bin"}) {
             if (source.name.ends_with(extension)) return Evidence::kByName;
         }
@@ -267,12 +270,16 @@ private:
         throw Error(ErrorCode::kRefused, text);
     }
 
-    /// Whether the first member's name, in the local header at 0, is one that torch writes first.
-    static bool looks_like_archive(std::string_view head) noexcept {
-        if (head.size() < 30) return false;
+    /// The first member's name, in the local header at 0.
+    static std::string_view first_member(std::string_view head) noexcept {
+        if (head.size() < 30) return {};
         const std::size_t size =
             static_cast<unsigned char>(head[26]) | static_cast<std::size_t>(static_cast<unsigned char>(head[27])) << 8;
-        const std::string_view member = head.substr(30, size);
+        return head.substr(30, size);
+    }
+    /// Whether it is one that torch writes first.
+    static bool looks_like_archive(std::string_view head) noexcept {
+        const std::string_view member = first_member(head);
         const auto slash = member.find('/');
         if (slash == std::string_view::npos) return false;
         const std::string_view record = member.substr(slash + 1);

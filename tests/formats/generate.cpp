@@ -17,6 +17,16 @@ public:
         document_.root = container(0);
         return std::move(document_);
     }
+    Document run_array() {
+        document_.root = array();
+        return std::move(document_);
+    }
+    Document run_arrays() {
+        document_.root = document_.pool().dict();
+        for (std::uint64_t i = number(static_cast<std::uint64_t>(options_.max_items) + 1); i > 0; --i)
+            document_.root.dict().entries.emplace_back(document_.pool().string("array/" + std::to_string(i)), array());
+        return std::move(document_);
+    }
 
 private:
     std::uint64_t number(std::uint64_t below) { return random_() % below; }
@@ -229,6 +239,22 @@ private:
         return Value::of(node);
     }
 
+    /// What NumPy has: its dtypes, row-major or column-major, a storage of its own.
+    Value array() {
+        static constexpr DType kTypes[] = {DType::kBool,    DType::kUInt8,   DType::kInt16,     DType::kInt64,
+                                           DType::kFloat16, DType::kFloat32, DType::kFloat64,   DType::kUInt64,
+                                           DType::kUInt16,  DType::kUInt32,  DType::kComplex64, DType::kComplex128};
+        auto* node = document_.pool().make<TensorNode>();
+        node->dtype = kTypes[number(std::size(kTypes))];
+        for (std::uint64_t rank = number(4); rank > 0; --rank)
+            node->shape.push_back(static_cast<std::int64_t>(number(7)) + (chance(90) ? 1 : 0));
+        node->stride = contiguous_strides(node->shape);
+        if (chance(30)) node->stride = column_major_strides(node->shape);
+        if (node->is_contiguous()) node->stride = contiguous_strides(node->shape);
+        node->storage = storage(node->dtype, *node->element_count());
+        return Value::of(node);
+    }
+
     GenerateOptions options_;
     std::mt19937_64 random_;
     Document document_;
@@ -240,6 +266,12 @@ private:
 
 Document generate_document(const GenerateOptions& options) {
     return Generator(options).run();
+}
+
+Document generate_for(std::string_view layout, const GenerateOptions& options) {
+    if (layout == "npy") return Generator(options).run_array();
+    if (layout == "npz") return Generator(options).run_arrays();
+    return generate_document(options);
 }
 
 }  // namespace ckpt::test

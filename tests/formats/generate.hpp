@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "libckpt/document.hpp"
 
@@ -17,5 +18,8 @@ struct GenerateOptions {
 
 /// The same seed gives the same document on every machine.
 Document generate_document(const GenerateOptions& options);
+
+/// A document that a layout can hold: anything for most, arrays for NumPy's.
+Document generate_for(std::string_view layout, const GenerateOptions& options);
 
 }  // namespace ckpt::test

@@ -23,6 +23,8 @@ def check(ckpt, expected, tally):
         return
     code, out, err = run(ckpt, "inspect", "--json", "--digest=sha256", path)
     manifest = json.loads(expected.read_text())
+    if "entries_of" in manifest:  # the very entries of another file's manifest
+        manifest["entries"] = json.loads((expected.parent / (manifest["entries_of"] + ".expected.json")).read_text())["entries"]
     due = hdf5_manifest.exit_code(manifest) if path.suffix in HDF5_SUFFIXES else 0
     if not tally.check(code == due, f"{name}: inspect exits with {code}: {err.strip()[:200]}"):
         return
@@ -34,6 +36,8 @@ def check(ckpt, expected, tally):
     elif "torchscript" in path.name:  # the manifest names tensors as torch.jit.load does; ours stand where the archive has them
         wanted = {e["sha256"] for e in manifest["entries"] if e["kind"] == "tensor"}
         problems = [] if wanted <= {e.get("sha256") for e in ours["entries"]} else ["tensors missing"]
+    elif path.name == "long_header.npy":  # NumPy refuses so long a header without being told to; its manifest is empty
+        problems = [] if ours["entries"][0]["kind"] == "object" else ["no array"]
     elif path.name == "one_key_two_classes.pt":
         return  # torch takes the first class for both; we show each tensor as the pickle names it, and warn
     else:

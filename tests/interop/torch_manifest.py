@@ -37,8 +37,10 @@ def compare(manifest, ours, objects_run=False):
         wanted = KINDS.get(kind)
         if kind == "enum" and mine["kind"] == "shared":
             continue  # a member of an enum met again is the same object
-        if mine["kind"] == "object" and path + "/__args__" in by_path and (kind in ("str", "int", "float", "numpy_scalar", "function", "class") or mine.get("type") == "functools.partial"
-                or (kind == "ndarray" and entry["dtype"].strip("<>|=")[0] in "VUSOMm[")):
+        args = path + "/__args__" if path else "__args__"
+        if mine["kind"] == "object" and args in by_path and (kind in ("str", "int", "float", "numpy_scalar", "function", "class") or mine.get("type") == "functools.partial"
+                or (kind == "ndarray" and (entry["dtype"].strip("<>|=")[0] in "VUSOMm[({" or entry["dtype"][1:] in ("f16", "c32"))) or entry.get("type", "").endswith("recarray")
+                or mine.get("made_by") == "copyreg._reconstructor" and kind in ("list", "dict")):
             inert.append(path)  # a subclass, a text or structured array: what it is made of is shown, and kept
             continue
         if wanted and mine["kind"] != wanted and not (kind == "tuple" and mine["kind"] == "object"):
@@ -47,12 +49,12 @@ def compare(manifest, ours, objects_run=False):
         if kind in ("object", "enum", "namedtuple") or mine["kind"] == "object":
             made_elsewhere = entry.get("made_by")
             # What a constructor function gives, only running it would tell.
-            made_by_function = mine.get("type", "") in ("numpy.random._pickle.__generator_ctor", "torch._C.Generator", "functools.partial") and entry.get("type") != mine.get("type")
+            made_by_function = mine.get("type", "") in ("re._compile", "numpy.random._pickle.__generator_ctor", "torch._C.Generator", "functools.partial") and entry.get("type") != mine.get("type")
             if made_by_function:
                 inert.append(path)
             elif "type" in entry and mine.get("type") not in (entry["type"], made_elsewhere, None) and kind != "enum":
                 problems.append(f"{path!r}: type {entry['type']} is shown as {mine.get('type')}")
-            if path + "/__args__" in by_path or kind in ("enum", "namedtuple") or "repr" in entry or made_elsewhere:
+            if args in by_path or kind in ("enum", "namedtuple") or "repr" in entry or made_elsewhere:
                 inert.append(path)
         elif "type" in entry and entry["type"] != mine.get("type"):
             problems.append(f"{path!r}: type {entry['type']} is shown as {mine.get('type')}")

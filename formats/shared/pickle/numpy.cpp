@@ -96,6 +96,24 @@ bool fill(TensorNode& tensor, const ParsedType& type, const Value& shape, bool f
     return true;
 }
 
+/// Order 'K': the shape is that of the data in memory, `axes` says where each axis of the array lies in it. False where
+/// it is no permutation.
+bool permute(TensorNode& tensor, const Value& axes) {
+    if (!axes.is(Kind::kTuple) || axes.sequence().items.size() != tensor.shape.size()) return false;
+    std::vector<std::int64_t> shape, stride;
+    std::vector<bool> seen(tensor.shape.size());
+    for (const auto& item : axes.sequence().items) {
+        const auto axis = item.as_uint64();
+        if (!axis || *axis >= seen.size() || seen[*axis]) return false;
+        seen[*axis] = true;
+        shape.push_back(tensor.shape[*axis]);
+        stride.push_back(tensor.stride[*axis]);
+    }
+    tensor.shape = std::move(shape);
+    tensor.stride = std::move(stride);
+    return true;
+}
+
 bool is_numpy(std::string_view callable, std::string_view name) {
     return callable == std::string("numpy._core.") + std::string(name) ||
            callable == std::string("numpy.core.") + std::string(name);
@@ -240,12 +258,14 @@ Node* construct_numpy(Pool& pool, const Recipe& recipe) {
         mark_generation(pool, *node, recipe.callable);
         return node;
     }
-    if (is_numpy(recipe.callable, "numeric._frombuffer") && args.size() == 4 && args[0].is(Kind::kBytes)) {
+    if (is_numpy(recipe.callable, "numeric._frombuffer") && (args.size() == 4 || args.size() == 5) &&
+        args[0].is(Kind::kBytes)) {
         const auto type = parse_dtype(args[1]);
         if (!type || type->native == nullptr || !args[3].is(Kind::kString)) return nullptr;
         auto* node = pool.make<TensorNode>();
         node->type = "numpy.ndarray";
         if (!fill(*node, *type, args[2], args[3].as_string() == "F", args[0].as_bytes())) return nullptr;
+        if (args[3].as_string() == "K" && (args.size() != 5 || !permute(*node, args[4]))) return nullptr;
         // NumPy keeps the byte order of a buffer, but not that of an array's state.
         if (type->big_endian) node->set_attribute("pickle:frombuffer", Value::boolean(true));
         mark_generation(pool, *node, recipe.callable);
@@ -261,6 +281,32 @@ bool build_numpy(Pool&, Node& target, Value state) {
     const auto type = parse_dtype(items[2]);
     if (!type || type->native == nullptr) return false;
     return fill(static_cast<TensorNode&>(target), *type, items[1], items[3].as_bool(), items[4].as_bytes());
+}
+
+std::optional<DType> numpy_dtype_of(const Value& dtype, Value* metadata) {
+    const auto type = parse_dtype(dtype);
+    if (!type || type->native == nullptr || type->big_endian) return std::nullopt;
+    const Value& state = dtype.node()->recipe->state;
+    constexpr std::size_t kMetadata = 8;
+    if (metadata != nullptr && state.is(Kind::kTuple) && state.sequence().items.size() > kMetadata)
+        *metadata = state.sequence().items[kMetadata];
+    return type->native->dtype;
+}
+
+Value numpy_dtype(Pool& pool, DType dtype, Value metadata) {
+    const auto known =
+        std::find_if(std::begin(kTypes), std::end(kTypes), [&](const auto& type) { return type.dtype == dtype; });
+    if (known == std::end(kTypes)) throw_error(ErrorCode::kInternal, "NumPy has no {}", dtype_name(dtype));
+    const Value object = dtype_object(pool, known->code, false);
+    if (metadata.is_null()) return object;
+    auto& items = object.node()->recipe->state.sequence().items;
+    items[0] = Value::integer(4);  // the version of states that have metadata
+    items.push_back(metadata);
+    return object;
+}
+
+bool is_numpy_dtype(DType dtype) {
+    return std::any_of(std::begin(kTypes), std::end(kTypes), [&](const auto& type) { return type.dtype == dtype; });
 }
 
 std::optional<Value> lower_numpy(Pool& scratch, Value value) {

@@ -17,4 +17,12 @@ bool build_numpy(Pool& pool, Node& target, Value state);
 /// The pickle-level form of such a tensor or scalar, or nullopt if `value` is none.
 std::optional<Value> lower_numpy(Pool& scratch, Value value);
 
+/// Whether NumPy has the dtype under its own name.
+bool is_numpy_dtype(DType dtype);
+/// What an inert `numpy.dtype(...)` says: a little-endian dtype of numbers, and its metadata dict (or null); nullopt
+/// for any other.
+std::optional<DType> numpy_dtype_of(const Value& dtype, Value* metadata);
+/// The way back. `metadata` may be null.
+Value numpy_dtype(Pool& pool, DType dtype, Value metadata);
+
 }  // namespace ckpt

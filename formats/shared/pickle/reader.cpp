@@ -235,9 +235,24 @@ private:
         return inert_object(std::move(recipe));
     }
 
+    /// The class of what a call makes: functions that make an instance of their first argument are known by name.
+    std::string class_made_by(const Recipe& recipe) const {
+        static constexpr std::string_view kMakers[] = {"copyreg._reconstructor",
+                                                       "array._array_reconstructor",
+                                                       "numpy.ma.core._mareconstruct",
+                                                       "numpy.core.multiarray._reconstruct",
+                                                       "numpy._core.multiarray._reconstruct",
+                                                       "numpy.random.bit_generator.__pyx_unpickle_SeedSequence"};
+        if (recipe.how != Recipe::How::kCall || !recipe.args.is(Kind::kTuple) || recipe.args.sequence().items.empty() ||
+            std::find(std::begin(kMakers), std::end(kMakers), recipe.callable) == std::end(kMakers))
+            return recipe.callable;
+        const std::string made = name_of(recipe.args.sequence().items[0]);
+        return made.empty() ? recipe.callable : made;
+    }
+
     Value inert_object(std::unique_ptr<Recipe> recipe) {
         auto* node = pool_.make<ObjectNode>();
-        node->type = recipe->callable;
+        node->type = class_made_by(*recipe);
         node->recipe = std::move(recipe);
         objects_.push_back(node);
         return Value::of(node);
