@@ -2,7 +2,7 @@
 _ckpt() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]} words=
     if [ "$COMP_CWORD" -eq 1 ]; then
-        COMPREPLY=($(compgen -W "ls last path inspect convert extract verify formats --help --version" -- "$cur"))
+        COMPREPLY=($(compgen -W "ls last path inspect get convert extract verify formats --help --version" -- "$cur"))
         return
     fi
     case $prev in
@@ -19,6 +19,7 @@ _ckpt() {
         last) words="--prior-to --up-to --at --by --pattern --index --next --json" ;;
         path) words="--next --by --pattern" ;;
         inspect) words="--from --depth --tensors --json --digest --allow-huge" ;;
+        get) words="--from --json" ;;
         convert) words="--from --to --compress --codec --keep-layout --julia --overwrite --max-output --allow-huge --allow-loss" ;;
         extract) words="--output --from --model-only --role --select --drop --rest --salvage --to --compress --codec --keep-layout --julia --overwrite --max-output --allow-huge --allow-loss" ;;
         verify) words="--full --from --json --by --pattern" ;;

@@ -3,6 +3,7 @@ complete -c ckpt -n __fish_use_subcommand -f -a ls -d 'list the checkpoints of a
 complete -c ckpt -n __fish_use_subcommand -f -a last -d 'print the path of the newest checkpoint of a folder'
 complete -c ckpt -n __fish_use_subcommand -f -a path -d 'print the path for an index, or of the next save'
 complete -c ckpt -n __fish_use_subcommand -f -a inspect -d 'show what is in a checkpoint'
+complete -c ckpt -n __fish_use_subcommand -f -a get -d 'print one value of a checkpoint'
 complete -c ckpt -n __fish_use_subcommand -f -a convert -d 'convert a checkpoint to another layout'
 complete -c ckpt -n __fish_use_subcommand -f -a extract -d 'take a part of a checkpoint'
 complete -c ckpt -n __fish_use_subcommand -f -a verify -d 'check whether checkpoints are whole'
@@ -31,6 +32,8 @@ complete -c ckpt -n '__fish_seen_subcommand_from inspect' -l tensors
 complete -c ckpt -n '__fish_seen_subcommand_from inspect' -l json
 complete -c ckpt -n '__fish_seen_subcommand_from inspect' -l digest
 complete -c ckpt -n '__fish_seen_subcommand_from inspect' -l allow-huge
+complete -c ckpt -n '__fish_seen_subcommand_from get' -l from
+complete -c ckpt -n '__fish_seen_subcommand_from get' -l json
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l from
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l to
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l compress

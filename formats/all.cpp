@@ -6,6 +6,7 @@
 #include "formats/native/native_format.hpp"
 #include "formats/npy/npy_format.hpp"
 #include "formats/pickle/pickle_format.hpp"
+#include "formats/pyhopper/pyhopper_format.hpp"
 #include "formats/torch/torch_format.hpp"
 
 namespace ckpt {
@@ -16,6 +17,7 @@ Registry all_formats() {
     formats.push_back(make_torch_format());
     formats.push_back(make_hdf5_format());
     formats.push_back(make_jld2_format());
+    formats.push_back(make_pyhopper_format());
     formats.push_back(make_pickle_format());
     formats.push_back(make_npy_format());
     formats.push_back(make_npz_format());

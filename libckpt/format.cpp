@@ -62,8 +62,7 @@ std::vector<Finding> Format::verify(const Source& source, VerifyLevel, const Con
 }
 
 Document Format::salvage(const Source&, const Context&) const {
-    throw_error(ErrorCode::kUnsupported, "layout '{}' does not say which parts are whole; only native checkpoints do",
-                name());
+    throw_error(ErrorCode::kUnsupported, "layout '{}' does not say which parts are whole", name());
 }
 
 const Format* Registry::by_name(std::string_view name) const noexcept {

@@ -70,6 +70,7 @@ constexpr RoleName kKeys[] = {
     {Role::kHyperParameters, "hparams_name"},
     {Role::kHyperParameters, "hparams_type"},
     {Role::kHyperParameters, "options"},
+    {Role::kHyperParameters, "best_solution"},
     {Role::kLog, "log"},
     {Role::kLog, "logs"},
     {Role::kLog, "history"},
@@ -77,6 +78,7 @@ constexpr RoleName kKeys[] = {
     {Role::kLog, "metrics"},
     {Role::kLog, "losses"},
     {Role::kLog, "stats"},
+    {Role::kLog, "best_f"},
 };
 
 /// Who saves a dict with all of these top-level keys. First match wins.
@@ -88,6 +90,7 @@ const std::vector<Convention>& conventions() {
     static const std::vector<Convention> kTable = {
         {"Lightning", {"state_dict", "pytorch-lightning_version"}},
         {"Mammoth", {"model", "optimizer", "scheduler", "args", "results"}},
+        {"pyhopper", {"run_context", "cache", "best_f", "history", "best_solution"}},
         {"Flux", {"model_state", "opt_state"}},
         {"Lux", {"model_parameters", "model_states"}},
         {"Keras", {"layers", "optimizer"}},

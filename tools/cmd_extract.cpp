@@ -47,7 +47,7 @@ public:
             ->trigger_on_parse()
             ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
         app.add_option("--rest", rest_, "Write everything else to this file")->type_name("REST");
-        app.add_flag("--salvage", salvage_, "Take what is whole of a damaged native checkpoint");
+        app.add_flag("--salvage", salvage_, "Take what is whole of a damaged checkpoint (native, pyhopper)");
         output_.declare(app);
     }
 

@@ -31,6 +31,7 @@ std::unique_ptr<Command> make_ls_command();
 std::unique_ptr<Command> make_last_command();
 std::unique_ptr<Command> make_path_command();
 std::unique_ptr<Command> make_inspect_command();
+std::unique_ptr<Command> make_get_command();
 std::unique_ptr<Command> make_convert_command();
 std::unique_ptr<Command> make_extract_command();
 std::unique_ptr<Command> make_verify_command();

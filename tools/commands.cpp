@@ -9,6 +9,7 @@ std::vector<std::unique_ptr<Command>> all_commands() {
     commands.push_back(make_last_command());
     commands.push_back(make_path_command());
     commands.push_back(make_inspect_command());
+    commands.push_back(make_get_command());
     commands.push_back(make_convert_command());
     commands.push_back(make_extract_command());
     commands.push_back(make_verify_command());

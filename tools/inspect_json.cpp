@@ -12,6 +12,7 @@
 #include "libckpt/path.hpp"
 #include "libckpt/roles.hpp"
 #include "libckpt/walk.hpp"
+#include "tools/inspect_search.hpp"
 #include "tools/node_attributes.hpp"
 #include "tools/text.hpp"
 
@@ -487,6 +488,7 @@ std::vector<Error> print_inspect_json(Session& session, const Document& document
                       {"elements", totals.elements},         {"logical_bytes", totals.logical_bytes},
                       {"stored_bytes", totals.stored_bytes}, {"live_bytes", totals.live_bytes},
                       {"storages", totals.storages},         {"values", totals.values}};
+    if (const auto search = summarize_search(document.root)) head["search"] = Json::parse(search_json(*search));
     std::string text = dump(head);
     text.back() = ',';  // the object goes on
     text += "\n\"entries\": [";

@@ -10,6 +10,7 @@
 #include "libckpt/walk.hpp"
 #include "tools/inspect_fold.hpp"
 #include "tools/inspect_json.hpp"
+#include "tools/inspect_search.hpp"
 #include "tools/node_attributes.hpp"
 #include "tools/text.hpp"
 
@@ -187,7 +188,11 @@ public:
         const std::string live = size_text(totals.live_bytes);
         if (totals.tensors > 0) line += ", " + stored + " in storages";
         if (live != stored) line += ", of which " + live + " are in use";
-        session_.write(line + "\n\n");
+        line += "\n";
+        if (const auto search = summarize_search(document_.root)) {
+            for (const auto& text : search_lines(*search)) line += text + "\n";
+        }
+        session_.write(line + "\n");
     }
 
     void tree() {

@@ -37,7 +37,8 @@ public:
         if (source.is_folder || source.head.empty()) return Evidence::kNo;
         const bool is_named = source.name.ends_with(".pkl") || source.name.ends_with(".pickle");
         if (source.head.starts_with(kGzipSignature)) {
-            const std::string inside = gunzip_head(source.head, 64);
+            const std::string inside = gunzip_head(source.head, kSearchStateHeadBytes);
+            if (begins_like_search_state(inside)) return Evidence::kByName;  // a layout of its own
             if (begins_like_pickle(inside)) return Evidence::kCertain;
             if (inside.empty()) return Evidence::kLikely;  // cut before anything decodes
             return is_named || may_be_old_pickle(inside) ? Evidence::kLikely : Evidence::kNo;
@@ -80,8 +81,9 @@ public:
         const int protocol = facts.protocol;
         std::vector<Value> values = {document.root};
         const std::optional<Value> attributes =
-            read_others(file, facts.size_bytes, document.pool(), hooks, context, values);
+            read_others(file, source.name, facts.size_bytes, document.pool(), hooks, context, values);
         if (values.size() > 1) {
+            refuse_torch_stream(source.name, file.bytes().size() - static_cast<std::size_t>(facts.size_bytes));
             document.root = document.pool().list();
             document.root.sequence().items = values;
             document.set_attribute("pickle:several", Value::boolean(true));
@@ -138,10 +140,20 @@ public:
     }
 
 private:
+    /// A stream of torch begins with a pickle as well: of its magic number. One that is not torch's is nobody's.
+    static void refuse_torch_stream(std::string_view name, std::size_t bytes_behind) {
+        for (const std::string_view extension : {".pt", ".pth", ".bin"}) {
+            if (name.ends_with(extension))
+                throw_error(ErrorCode::kNotCheckpoint,
+                            "is a pickle with {} other bytes behind it: neither a pickle nor a file of torch",
+                            bytes_behind);
+        }
+    }
+
     /// What stands behind the first pickle: more pickles to the end of the file, the last of which may be our
     /// attributes; or bytes that are none, which are warned of and left alone.
-    static std::optional<Value> read_others(const PickleFile& file, std::size_t at, Pool& pool, ArrayReader& hooks,
-                                            const Context& context, std::vector<Value>& values) {
+    static std::optional<Value> read_others(const PickleFile& file, std::string_view name, std::size_t at, Pool& pool,
+                                            ArrayReader& hooks, const Context& context, std::vector<Value>& values) {
         const std::size_t first_end = at;
         Context silent = context;
         silent.on_warning = nullptr;
@@ -157,6 +169,7 @@ private:
             }
         } catch (const Error& error) {
             if (error.code() != ErrorCode::kDamaged) throw;
+            refuse_torch_stream(name, file.bytes().size() - first_end);
             values.resize(1);
             context.warn(fmt::format("{} bytes after the end of the pickle at byte {} are ignored, as Python does",
                                      file.bytes().size() - first_end, first_end));

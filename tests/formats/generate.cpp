@@ -21,6 +21,37 @@ public:
         document_.root = array();
         return std::move(document_);
     }
+    /// What pyhopper keeps of a search.
+    Document run_search() {
+        Pool& pool = document_.pool();
+        const auto named = [&](const Value& dict, const char* name, const Value& value) {
+            dict.dict().entries.emplace_back(pool.string(name), value);
+        };
+        const Value root = document_.root = pool.dict();
+        named(root, "run_context", Value::null());
+        const Value cache = pool.dict();
+        const Value candidates = pool.list();
+        const Value results = pool.list();
+        for (std::uint64_t i = number(6) + 2; i > 0; --i) {
+            const double result = static_cast<double>(number(1000)) / 8;
+            cache.dict().entries.emplace_back(pool.bytes(random_text(4, true) + std::to_string(i)),
+                                              Value::real(result));
+            const Value candidate = pool.dict();
+            named(candidate, "x", any(options_.max_depth - 1));
+            candidates.sequence().items.push_back(candidate);
+            results.sequence().items.push_back(Value::real(result));
+        }
+        const Value outer = pool.dict();
+        named(outer, "cache", cache);
+        named(root, "cache", outer);
+        named(root, "best_f", results.sequence().items.front());
+        const Value history = pool.dict();
+        named(history, "log_candidate", candidates);
+        named(history, "log_f", results);
+        named(root, "history", history);
+        named(root, "best_solution", candidates.sequence().items.front());
+        return std::move(document_);
+    }
     Document run_arrays() {
         document_.root = document_.pool().dict();
         for (std::uint64_t i = number(static_cast<std::uint64_t>(options_.max_items) + 1); i > 0; --i)
@@ -270,6 +301,7 @@ Document generate_document(const GenerateOptions& options) {
 
 Document generate_for(std::string_view layout, const GenerateOptions& options) {
     if (layout == "npy") return Generator(options).run_array();
+    if (layout == "pyhopper") return Generator(options).run_search();
     if (layout == "npz") return Generator(options).run_arrays();
     return generate_document(options);
 }

@@ -19,7 +19,7 @@ struct GenerateOptions {
 /// The same seed gives the same document on every machine.
 Document generate_document(const GenerateOptions& options);
 
-/// A document that a layout can hold: anything for most, arrays for NumPy's.
+/// A document that a layout can hold: anything for most, arrays for NumPy's, a search for pyhopper's.
 Document generate_for(std::string_view layout, const GenerateOptions& options);
 
 }  // namespace ckpt::test

@@ -154,9 +154,14 @@ TEST_CASE("a file cut at any place is damaged, never something else") {
         for (const std::size_t length : lengths) {
             INFO(format->name() << " cut to " << length << " of " << bytes.size() << " bytes");
             spill(cut, std::string_view(bytes).substr(0, length));
+            std::vector<std::string> warnings;
+            Context listening;
+            listening.on_warning = [&](std::string_view text) { warnings.emplace_back(text); };
             try {
-                read_document(registry, cut, context);
-                FAIL_CHECK("was read");
+                read_document(registry, cut, listening);
+                // pyhopper itself never looks at the checksum behind its data: those are all there, and it is said.
+                const bool lacks_checksum_only = format->name() == "pyhopper" && length + 8 >= bytes.size();
+                if (!lacks_checksum_only || warnings.empty()) FAIL_CHECK("was read");
             } catch (const Error& error) {
                 INFO(error.what());
                 CHECK(error.code() == ErrorCode::kDamaged);

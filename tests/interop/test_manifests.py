@@ -15,6 +15,8 @@ for expected in sorted((FIXTURES / "jld2").rglob("*.expected.json")):
     check(options.ckpt, expected, tally)
 for expected in sorted((FIXTURES / "hdf5").glob("*.expected.json")):
     check(options.ckpt, expected, tally)
+for expected in sorted((FIXTURES / "pyhopper").rglob("*.expected.json")):
+    check(options.ckpt, expected, tally)
 for expected in sorted((FIXTURES / "pickle").rglob("*.expected.json")):
     check(options.ckpt, expected, tally)
 tally.finish()

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "libckpt/context.hpp"
+#include "libckpt/error.hpp"
 #include "libckpt/value.hpp"
 
 namespace ckpt {
@@ -41,6 +42,14 @@ struct PickleFacts {
 /// and `at`. On an error `facts` holds what was seen before it.
 Value read_pickle(std::string_view bytes, Pool& pool, PickleReaderHooks& hooks, const Context& context,
                   PickleFacts* facts = nullptr);
+
+/// What is there of a pickle that ends early or breaks: values that were finished or begun, in the order of the stream.
+struct PickleRemains {
+    std::vector<Value> stack;        ///< of a whole pickle: its value alone
+    std::vector<std::size_t> marks;  ///< sizes of the stack at each MARK that is still open
+    std::optional<Error> error;      ///< why reading stopped; nullopt where the pickle is whole
+};
+PickleRemains read_pickle_remains(std::string_view bytes, Pool& pool, PickleReaderHooks& hooks, const Context& context);
 
 /// Lowers values that a pickle cannot hold by themselves (tensors, typed nodes) to ones that it can.
 class PickleWriterHooks {

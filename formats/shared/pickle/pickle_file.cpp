@@ -33,6 +33,10 @@ bool may_be_old_pickle(std::string_view head) noexcept {
     return line.find(' ') == std::string_view::npos;
 }
 
+bool begins_like_search_state(std::string_view head) noexcept {
+    return begins_like_pickle(head) && head.substr(0, kSearchStateHeadBytes).find("run_context") != std::string::npos;
+}
+
 PickleFile PickleFile::load(const Source& source, const Context& context) {
     PickleFile file;
     const BlobPtr blob = File::blob(source.file);

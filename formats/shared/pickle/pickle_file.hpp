@@ -21,6 +21,11 @@ bool begins_like_pickle(std::string_view head) noexcept;
 /// that reads as words.
 bool may_be_old_pickle(std::string_view head) noexcept;
 
+/// Whether bytes that came out of gzip begin as a search state of pyhopper does: a pickled dict whose first key is
+/// "run_context". Looks at kSearchStateHeadBytes.
+bool begins_like_search_state(std::string_view head) noexcept;
+inline constexpr std::size_t kSearchStateHeadBytes = 96;
+
 class PickleFile {
 public:
     /// The decoded bytes. Of a gzip file as far as it decodes. Throws Error (kDamaged) when there are too many, or when

@@ -7,9 +7,9 @@
 
 #include <fmt/format.h>
 
+#include "formats/shared/pickle/calls.hpp"
 #include "formats/shared/pickle/key_index.hpp"
 #include "formats/shared/pickle/names.hpp"
-#include "formats/shared/pickle/numpy.hpp"
 #include "formats/shared/pickle/pickle.hpp"
 #include "formats/shared/pickle/text.hpp"
 #include "libckpt/error.hpp"
@@ -44,6 +44,15 @@ public:
         facts_.size_bytes = at_;
         const Value root = pop();
         return settle(root);
+    }
+
+    /// Reads on in frames that promise more than there is.
+    void accept_short_frames() { accepts_short_frames_ = true; }
+    /// After an error: what stands on the stack, from the bottom up.
+    PickleRemains remains() {
+        const Value all = pool_.tuple(stack_);
+        settle(all);
+        return {all.sequence().items, marks_, std::nullopt};
     }
 
 private:
@@ -196,16 +205,11 @@ private:
         if (recipe.how == Recipe::How::kCall && recipe.callable == "builtins.getattr" && recipe.args.is(Kind::kTuple)) {
             const auto& items = recipe.args.sequence().items;
             if (items.size() == 2 && items[1].is(Kind::kString)) {
-                const std::string outer = name_of_global(items[0]);
+                const std::string outer = global_name_of(items[0]);
                 if (!outer.empty()) return outer + "." + std::string(items[1].as_string());
             }
         }
         return recipe.callable;
-    }
-    static std::string name_of_global(const Value& value) {
-        if (!value.is(Kind::kObject) || !value.node()->recipe || value.node()->recipe->how != Recipe::How::kGlobal)
-            return {};
-        return value.node()->recipe->callable;
     }
 
     Value construct(Recipe::How how, Value callee, Value args, Value kwargs = {}) {
@@ -237,14 +241,8 @@ private:
 
     /// The class of what a call makes: functions that make an instance of their first argument are known by name.
     std::string class_made_by(const Recipe& recipe) const {
-        static constexpr std::string_view kMakers[] = {"copyreg._reconstructor",
-                                                       "array._array_reconstructor",
-                                                       "numpy.ma.core._mareconstruct",
-                                                       "numpy.core.multiarray._reconstruct",
-                                                       "numpy._core.multiarray._reconstruct",
-                                                       "numpy.random.bit_generator.__pyx_unpickle_SeedSequence"};
         if (recipe.how != Recipe::How::kCall || !recipe.args.is(Kind::kTuple) || recipe.args.sequence().items.empty() ||
-            std::find(std::begin(kMakers), std::end(kMakers), recipe.callable) == std::end(kMakers))
+            !makes_its_first_argument(recipe.callable))
             return recipe.callable;
         const std::string made = name_of(recipe.args.sequence().items[0]);
         return made.empty() ? recipe.callable : made;
@@ -392,6 +390,7 @@ private:
     }
     void frame() {
         const std::uint64_t size = number(8);
+        if (size > bytes_.size() - at_ && accepts_short_frames_) return;
         if (size > bytes_.size() - at_)
             damaged(fmt::format("a frame of {} bytes, {} left,", size, bytes_.size() - at_));
         frame_end_ = at_ + static_cast<std::size_t>(size);
@@ -413,6 +412,7 @@ private:
     std::size_t opcode_at_ = 0;
     std::size_t frame_end_ = 0;
     bool is_protocol_named_ = false;
+    bool accepts_short_frames_ = false;
     std::uint64_t steps_ = 0;
     std::uint64_t inline_bytes_ = 0;
     std::vector<Value> stack_;
@@ -423,12 +423,6 @@ private:
     std::vector<ObjectNode*> objects_;
     std::unordered_map<const Node*, Value> replaced_;
 };
-
-/// What a stream that does not name its protocol must have at least.
-int least_protocol(unsigned char opcode) {
-    if (opcode >= 0x80) return 2;
-    return std::string_view("JKMGTUX])}euqrhj1oQ").find(static_cast<char>(opcode)) != std::string_view::npos ? 1 : 0;
-}
 
 void Machine::step(unsigned char opcode) {
     if (opcode != 0x80 && facts_.protocol < 2 && !is_protocol_named_)
@@ -681,14 +675,19 @@ void Machine::text_opcode(unsigned char opcode) {
 
 }  // namespace
 
-Value PickleReaderHooks::persistent_load(Pool&, Value) {
-    throw Error(ErrorCode::kDamaged, "pickle: a persistent id, but nothing that it could name");
-}
-Node* PickleReaderHooks::construct(Pool& pool, std::unique_ptr<Recipe>& recipe) {
-    return construct_numpy(pool, *recipe);
-}
-bool PickleReaderHooks::build(Pool& pool, Node& target, Value state) {
-    return build_numpy(pool, target, state);
+PickleRemains read_pickle_remains(std::string_view bytes, Pool& pool, PickleReaderHooks& hooks,
+                                  const Context& context) {
+    PickleFacts facts;
+    Machine machine(bytes, pool, hooks, context, facts);
+    machine.accept_short_frames();
+    try {
+        return {{machine.run()}, {}, std::nullopt};
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::kDamaged) throw;
+        PickleRemains remains = machine.remains();
+        remains.error = error;
+        return remains;
+    }
 }
 
 Value read_pickle(std::string_view bytes, Pool& pool, PickleReaderHooks& hooks, const Context& context,

@@ -1,0 +1,1 @@
+cd "$DATA/run" && ckpt get epoch-40.pt model/nothing
