@@ -16,6 +16,7 @@ pkg_check_modules(lz4 REQUIRED IMPORTED_TARGET liblz4)           # formats/share
 pkg_check_modules(lzf REQUIRED IMPORTED_TARGET liblzf)           # formats/shared/h5
 pkg_check_modules(blosc REQUIRED IMPORTED_TARGET blosc)          # formats/shared/h5
 find_package(BZip2 REQUIRED)                    # formats/shared/h5
+find_package(SQLite3 REQUIRED)                  # formats/blackit
 find_package(ZLIB REQUIRED)                     # formats/jld2, formats/shared/gzip, formats/npy
 list(APPEND CMAKE_MODULE_PATH ${PROJECT_SOURCE_DIR}/cmake)
 find_package(AEC REQUIRED)                      # formats/shared/h5

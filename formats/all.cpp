@@ -1,6 +1,7 @@
 // The only file that names all layouts.
 #include "formats/all.hpp"
 
+#include "formats/blackit/blackit_format.hpp"
 #include "formats/hdf5/hdf5_format.hpp"
 #include "formats/jld2/jld2_format.hpp"
 #include "formats/native/native_format.hpp"
@@ -21,6 +22,8 @@ Registry all_formats() {
     formats.push_back(make_pickle_format());
     formats.push_back(make_npy_format());
     formats.push_back(make_npz_format());
+    formats.push_back(make_blackit_format());
+    formats.push_back(make_blackit_sqlite_format());
     return Registry(std::move(formats));
 }
 

@@ -90,6 +90,7 @@ const std::vector<Convention>& conventions() {
     static const std::vector<Convention> kTable = {
         {"Lightning", {"state_dict", "pytorch-lightning_version"}},
         {"Mammoth", {"model", "optimizer", "scheduler", "args", "results"}},
+        {"black-it", {"parameters_bounds", "params_samp", "losses_samp", "loss_function"}},
         {"pyhopper", {"run_context", "cache", "best_f", "history", "best_solution"}},
         {"Flux", {"model_state", "opt_state"}},
         {"Lux", {"model_parameters", "model_states"}},

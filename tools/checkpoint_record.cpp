@@ -2,10 +2,13 @@
 #include "tools/checkpoint_record.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "libckpt/calibration_state.hpp"
 #include "libckpt/roles.hpp"
 #include "tools/inspect_json.hpp"
 #include "tools/text.hpp"
@@ -44,6 +47,53 @@ Json record(const CheckpointEntry& entry, const CheckpointFacts& facts) {
 }
 
 }  // namespace
+
+const Format* layout_of_folder(const Session& session, const std::string& path) {
+    std::error_code error;
+    if (!std::filesystem::is_directory(path, error)) return nullptr;
+    try {
+        const Source source = Source::open(path, session.context());
+        for (const auto& format : session.registry().formats()) {
+            if (format->capabilities().is_folder && format->probe(source) >= Evidence::kLikely) return format.get();
+        }
+    } catch (const Error& failure) {
+        if (failure.code() == ErrorCode::kCancelled) throw;
+    }
+    return nullptr;
+}
+
+CheckpointEntry folder_entry(const Session& session, const std::string& path) {
+    namespace fs = std::filesystem;
+    CheckpointEntry entry;
+    entry.path = path;
+    const fs::path trimmed = fs::path(path).filename().empty() ? fs::path(path).parent_path() : fs::path(path);
+    entry.name = trimmed.filename().string();
+    entry.is_folder = true;
+    std::error_code error;
+    for (const auto& file : fs::directory_iterator(path, error)) {
+        std::error_code failure;
+        const auto size = file.file_size(failure);
+        if (!failure) entry.bytes += size;
+        const auto time = std::filesystem::last_write_time(file.path(), failure);
+        if (failure) continue;
+        const auto seconds =
+            std::chrono::duration<double>(std::chrono::file_clock::to_sys(time).time_since_epoch()).count();
+        entry.mtime_seconds = std::max(entry.mtime_seconds, seconds);
+    }
+    Context context = session.context();
+    context.on_warning = nullptr;
+    try {
+        const Document document = read_document(session.registry(), path, context);
+        if (const auto calibration = summarize_calibration(document.root)) {
+            entry.match.axis = "batch";
+            entry.match.index = static_cast<double>(calibration->batches);
+            entry.match.axes.push_back({"batch", static_cast<double>(calibration->batches), 0, 0});
+        }
+    } catch (const Error& failure) {
+        if (failure.code() == ErrorCode::kCancelled) throw;  // what is wrong is told where it is opened
+    }
+    return entry;
+}
 
 CheckpointFacts facts_by_name(const Session& session, const CheckpointEntry& entry) {
     CheckpointFacts facts;

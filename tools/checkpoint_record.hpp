@@ -18,6 +18,11 @@ struct CheckpointFacts {
     std::string why;                  ///< where it is damaged
 };
 
+/// A folder that is one checkpoint by itself, by what is in it: its layout, or nullptr for any other folder or file.
+const Format* layout_of_folder(const Session& session, const std::string& path);
+/// Such a folder as a checkpoint. The index of a calibration is its number of batches.
+CheckpointEntry folder_entry(const Session& session, const std::string& path);
+
 /// By name only.
 CheckpointFacts facts_by_name(const Session& session, const CheckpointEntry& entry);
 /// Opens the checkpoint; an unreadable one is a fact, not an error.

@@ -1,5 +1,6 @@
 // ckpt inspect: what a checkpoint is and what is in it, from its index only.
 #include <CLI/CLI.hpp>
+#include <filesystem>
 
 #include "tools/command.hpp"
 #include "tools/inspect_json.hpp"
@@ -38,7 +39,7 @@ public:
             throw Error(ErrorCode::kUsage, "inspect: --digest adds to the JSON; give --json as well");
         const Format* forced = from_.empty() ? nullptr : &session.layout(from_);
         const Document document = read_document(session.registry(), file_, session.context(), forced, Damage::kKeep);
-        const std::uint64_t bytes = Source::open(file_, session.context()).size_bytes;
+        const std::uint64_t bytes = size_of(Source::open(file_, session.context()));
         std::vector<Error> damage = document.damage;
         if (json_) {
             InspectOptions options;
@@ -59,6 +60,17 @@ public:
     }
 
 private:
+    /// Of a folder the sum of its files.
+    static std::uint64_t size_of(const Source& source) {
+        std::uint64_t bytes = source.size_bytes;
+        for (const auto& name : source.entries) {
+            std::error_code error;
+            const auto size = std::filesystem::file_size(source.path + "/" + name, error);
+            if (!error) bytes += size;
+        }
+        return bytes;
+    }
+
     std::string file_, from_, digest_;
     SizeBound size_;
     std::size_t depth_ = 0;

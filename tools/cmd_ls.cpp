@@ -63,6 +63,10 @@ private:
         options.recursive = recursive_;
         for (const auto& path : paths_) {
             try {
+                if (layout_of_folder(session, path) != nullptr) {  // a checkpoint by itself
+                    entries.push_back(folder_entry(session, path));
+                    continue;
+                }
                 auto folder = RunFolder::scan(path, options, session.context());
                 if (!indices_ && !null_) folder.stat();
                 entries.insert(entries.end(), folder.checkpoints().begin(), folder.checkpoints().end());

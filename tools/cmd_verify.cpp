@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "libckpt/run_folder.hpp"
+#include "tools/checkpoint_record.hpp"
 #include "tools/command.hpp"
 #include "tools/options.hpp"
 #include "tools/text.hpp"
@@ -26,7 +27,9 @@ public:
     ExitCode run(Session& session) override {
         for (const std::string& path : paths_) {
             std::error_code error;
-            if (std::filesystem::is_directory(path, error) && from_.empty()) {
+            const bool is_run = from_.empty() && std::filesystem::is_directory(path, error) &&
+                                layout_of_folder(session, path) == nullptr;
+            if (is_run) {
                 const auto folder = RunFolder::scan(path, folder_.scan_options(session), session.context());
                 for (const auto& entry : folder.checkpoints()) {
                     if (!entry.match.is_alias) check(session, entry.path);

@@ -489,6 +489,8 @@ std::vector<Error> print_inspect_json(Session& session, const Document& document
                       {"stored_bytes", totals.stored_bytes}, {"live_bytes", totals.live_bytes},
                       {"storages", totals.storages},         {"values", totals.values}};
     if (const auto search = summarize_search(document.root)) head["search"] = Json::parse(search_json(*search));
+    if (const auto calibration = summarize_calibration(document.root))
+        head["calibration"] = Json::parse(calibration_json(*calibration));
     std::string text = dump(head);
     text.back() = ',';  // the object goes on
     text += "\n\"entries\": [";

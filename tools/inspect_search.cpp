@@ -103,4 +103,57 @@ std::string search_json(const SearchSummary& summary) {
     return json.dump();
 }
 
+std::vector<std::string> calibration_lines(const CalibrationSummary& summary) {
+    std::vector<std::string> lines;
+    const auto parameter = [&](const std::vector<double>& numbers, std::size_t i) {
+        return i < numbers.size() ? fmt::format("{}", numbers[i]) : std::string("?");
+    };
+    lines.push_back(fmt::format("calibration of {}: {} batches done, {} parameters sampled, ensembles of {}",
+                                printable(summary.model), summary.batches, summary.rows, summary.ensemble_size));
+    if (summary.best_loss) {
+        std::string best;
+        for (std::size_t i = 0; i < summary.best_parameters.size(); ++i)
+            best += (i == 0 ? "" : ", ") + parameter(summary.best_parameters, i);
+        lines.push_back(fmt::format("best loss {} at row {}: ({})", *summary.best_loss, summary.best_row, best));
+    } else {
+        lines.push_back("no loss that is a number yet");
+    }
+    std::string bounds;
+    for (std::size_t i = 0; i < summary.precision.size(); ++i)
+        bounds += fmt::format("{}{} to {} by {}", i == 0 ? "" : ", ", parameter(summary.lower, i),
+                              parameter(summary.upper, i), parameter(summary.precision, i));
+    lines.push_back("bounds: " + bounds);
+    const auto last = [](const std::string& name) { return printable(name.substr(name.rfind('.') + 1)); };
+    std::string samplers;
+    for (const auto& name : summary.samplers) samplers += (samplers.empty() ? "" : ", ") + last(name);
+    lines.push_back(fmt::format("{}samplers: {}; loss: {}",
+                                summary.scheduler.empty() ? "" : last(summary.scheduler) + ", ", samplers,
+                                last(summary.loss)));
+    return lines;
+}
+
+std::string calibration_json(const CalibrationSummary& summary) {
+    const auto numbers = [](const std::vector<double>& values) {
+        Json list = Json::array();
+        for (const double value : values) list.push_back(number_json(value));
+        return list;
+    };
+    Json json;
+    json["model"] = printable(summary.model);
+    json["batches"] = summary.batches;
+    json["sampled"] = summary.rows;
+    json["ensemble_size"] = summary.ensemble_size;
+    json["best_loss"] = number_json(summary.best_loss);
+    json["best_row"] = summary.best_row;
+    json["best_parameters"] = numbers(summary.best_parameters);
+    json["lower"] = numbers(summary.lower);
+    json["upper"] = numbers(summary.upper);
+    json["precision"] = numbers(summary.precision);
+    json["scheduler"] = summary.scheduler.empty() ? Json(nullptr) : Json(printable(summary.scheduler));
+    json["samplers"] = Json::array();
+    for (const auto& name : summary.samplers) json["samplers"].push_back(printable(name));
+    json["loss"] = printable(summary.loss);
+    return json.dump();
+}
+
 }  // namespace ckpt

@@ -1,9 +1,10 @@
-// `inspect` of a search state: what a person wants to know of it, before its tree.
+// `inspect` of a search state or a calibration: what a person wants to know of it, before its tree.
 #pragma once
 
 #include <string>
 #include <vector>
 
+#include "libckpt/calibration_state.hpp"
 #include "libckpt/search_state.hpp"
 
 namespace ckpt {
@@ -12,5 +13,9 @@ namespace ckpt {
 std::vector<std::string> search_lines(const SearchSummary& summary);
 /// The same as a JSON object.
 std::string search_json(const SearchSummary& summary);
+
+/// Lines for a calibration: model, counts, best loss and its parameters, bounds, samplers and loss by class.
+std::vector<std::string> calibration_lines(const CalibrationSummary& summary);
+std::string calibration_json(const CalibrationSummary& summary);
 
 }  // namespace ckpt

@@ -192,6 +192,9 @@ public:
         if (const auto search = summarize_search(document_.root)) {
             for (const auto& text : search_lines(*search)) line += text + "\n";
         }
+        if (const auto calibration = summarize_calibration(document_.root)) {
+            for (const auto& text : calibration_lines(*calibration)) line += text + "\n";
+        }
         session_.write(line + "\n");
     }
 

@@ -52,6 +52,44 @@ public:
         named(root, "best_solution", candidates.sequence().items.front());
         return std::move(document_);
     }
+    /// What black-it keeps of a calibration.
+    Document run_calibration(bool is_database) {
+        Pool& pool = document_.pool();
+        const Value root = document_.root = pool.dict();
+        const auto add = [&](const char* name, const Value& value) {
+            root.dict().entries.emplace_back(pool.string(name), value);
+        };
+        const std::int64_t parameters = static_cast<std::int64_t>(number(3)) + 1;
+        const std::int64_t batches = static_cast<std::int64_t>(number(4)) + 1;
+        const std::int64_t rows = batches * 2;
+        add("parameters_bounds", doubles({2, parameters}));
+        add("parameters_precision", doubles({parameters}));
+        add("real_data", doubles({4, 1}));
+        add("ensemble_size", Value::integer(2));
+        add("N", Value::integer(4));
+        add("D", Value::integer(1));
+        add("convergence_precision", Value::null());
+        add("verbose", Value::boolean(chance(50)));
+        add("saving_folder", pool.string("naïve \"folder\""));
+        add("random_state", chance(50) ? Value::null() : Value::integer(7));
+        const Value generator = pool.dict();
+        generator.dict().entries.emplace_back(pool.string("state"), pool.integer("0123456789abcde\x01"));
+        add("random_generator_state", generator);
+        add("model_name", pool.string("model"));
+        if (!is_database) add("n_jobs", Value::integer(1));
+        add("current_batch_index", Value::integer(batches));
+        if (!is_database) add("n_sampled_params", Value::integer(rows));
+        add("params_samp", doubles({rows, parameters}));
+        add("losses_samp", doubles({rows}));
+        add("batch_num_samp", integers(rows, 2));
+        add("method_samp", integers(rows, 1));
+        add("series_samp", doubles({rows, 2, 4, 1}));
+        add("scheduler", object(options_.max_depth - 1));
+        made_.clear();  // each is a pickle of its own
+        storages_.clear();
+        add("loss_function", object(options_.max_depth - 1));
+        return std::move(document_);
+    }
     Document run_arrays() {
         document_.root = document_.pool().dict();
         for (std::uint64_t i = number(static_cast<std::uint64_t>(options_.max_items) + 1); i > 0; --i)
@@ -270,6 +308,33 @@ private:
         return Value::of(node);
     }
 
+    Value numbers(std::string bytes, DType dtype, std::vector<std::int64_t> shape) {
+        auto* node = document_.pool().make<TensorNode>();
+        node->dtype = dtype;
+        node->stride = contiguous_strides(shape);
+        node->shape = std::move(shape);
+        auto storage = std::make_shared<Storage>();
+        storage->blob = memory_blob(std::move(bytes));
+        node->storage = std::move(storage);
+        return Value::of(node);
+    }
+    Value doubles(std::vector<std::int64_t> shape) {
+        std::size_t count = 1;
+        for (const auto size : shape) count *= static_cast<std::size_t>(size);
+        std::vector<double> values(count);
+        for (auto& value : values) value = chance(10) ? special() : static_cast<double>(random_()) / 7;
+        for (auto& value : values) value = std::isnan(value) ? std::numeric_limits<double>::quiet_NaN() : value;
+        return numbers(std::string(reinterpret_cast<const char*>(values.data()), count * 8), DType::kFloat64,
+                       std::move(shape));
+    }
+    /// 0, 0, 1, 1, ... for a step of 2.
+    Value integers(std::int64_t count, std::int64_t step) {
+        std::vector<std::int64_t> values;
+        for (std::int64_t i = 0; i < count; ++i) values.push_back(i / step);
+        return numbers(std::string(reinterpret_cast<const char*>(values.data()), values.size() * 8), DType::kInt64,
+                       {count});
+    }
+
     /// What NumPy has: its dtypes, row-major or column-major, a storage of its own.
     Value array() {
         static constexpr DType kTypes[] = {DType::kBool,    DType::kUInt8,   DType::kInt16,     DType::kInt64,
@@ -301,6 +366,8 @@ Document generate_document(const GenerateOptions& options) {
 
 Document generate_for(std::string_view layout, const GenerateOptions& options) {
     if (layout == "npy") return Generator(options).run_array();
+    if (layout == "blackit" || layout == "blackit-sqlite")
+        return Generator(options).run_calibration(layout == "blackit-sqlite");
     if (layout == "pyhopper") return Generator(options).run_search();
     if (layout == "npz") return Generator(options).run_arrays();
     return generate_document(options);

@@ -1,6 +1,7 @@
 // One suite over every registered layout: round trips, determinism, truncation, no foreign claim, refusals.
 #include <unistd.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
@@ -43,6 +44,17 @@ std::string named(const std::string& stem, const Format& format) {
     return stem + "." + (extensions.empty() ? "x" : std::string(extensions.front()));
 }
 
+/// All bytes of an output: of a folder those of its files, by name.
+std::string bytes_of(const std::string& path) {
+    if (!fs::is_directory(path)) return slurp(path);
+    std::vector<std::string> names;
+    for (const auto& entry : fs::directory_iterator(path)) names.push_back(entry.path().string());
+    std::sort(names.begin(), names.end());
+    std::string bytes;
+    for (const auto& name : names) bytes += fs::path(name).filename().string() + '\n' + slurp(name);
+    return bytes;
+}
+
 /// Whether a layout can hold a document; if not, its plan must say so before anything is written.
 bool can_hold(const Format& format, const Document& document, const Context& context) {
     const auto losses = format.preflight(document, {});
@@ -64,7 +76,7 @@ TEST_CASE("every layout gives back the documents it was given") {
     const Registry registry = all_formats();
     const Context context;
     for (const Format* format : writable(registry)) {
-        const std::string path = scratch.file(named("x", *format));
+        const std::string path = scratch.file(named("x-" + std::string(format->name()), *format));
         for (int seed = 1; seed <= kSeeds; ++seed) {
             INFO(format->name() << ", seed " << seed);
             const Document document = test::generate_for(
@@ -90,8 +102,8 @@ TEST_CASE("layouts hand documents on to each other") {
     for (const Format* first : formats) {
         for (const Format* second : formats) {
             if (first == second) continue;
-            const std::string a = scratch.file(named("a", *first));
-            const std::string b = scratch.file(named("b", *second));
+            const std::string a = scratch.file(named("a-" + std::string(first->name()), *first));
+            const std::string b = scratch.file(named("b-" + std::string(second->name()), *second));
             int handed_on = 0;
             for (int seed = 1; seed <= kSeeds / 3; ++seed) {
                 INFO(first->name() << " -> " << second->name() << " -> " << first->name() << ", seed " << seed);
@@ -124,10 +136,10 @@ TEST_CASE("the same document gives the same bytes, whatever the number of thread
                 WriteOptions options;
                 options.output_name = "same";
                 options.compress = compress;
-                const std::string path = scratch.file("same");
+                const std::string path = scratch.file(format->capabilities().is_folder ? "same-folder" : "same");
                 execute(format->plan(test::generate_for(format->name(), {.seed = 7}), options, context), path,
                         Existing::kOverwrite, context);
-                const std::string bytes = slurp(path);
+                const std::string bytes = bytes_of(path);
                 if (first.empty()) first = bytes;
                 INFO(format->name() << ", " << threads << " threads, compression '" << compress << "'");
                 CHECK(bytes == first);
@@ -143,6 +155,7 @@ TEST_CASE("a file cut at any place is damaged, never something else") {
     const Registry registry = all_formats();
     const Context context;
     for (const Format* format : writable(registry)) {
+        if (format->capabilities().is_folder) continue;  // its files are cut in the case below
         const std::string whole = scratch.file("whole");
         write(*format, test::generate_for(format->name(), {.seed = 3, .max_depth = 3}), whole, context);
         const std::string bytes = slurp(whole);
@@ -171,12 +184,45 @@ TEST_CASE("a file cut at any place is damaged, never something else") {
     }
 }
 
+TEST_CASE("a folder with a file cut at any place, or without one, is damaged or warned of") {
+    const Scratch scratch;
+    const Registry registry = all_formats();
+    for (const Format* format : writable(registry)) {
+        if (!format->capabilities().is_folder) continue;
+        const std::string whole = scratch.file("whole-" + std::string(format->name()));
+        write(*format, test::generate_for(format->name(), {.seed = 3, .max_depth = 3}), whole, Context{});
+        std::vector<fs::path> files;
+        for (const auto& entry : fs::directory_iterator(whole)) files.push_back(entry.path());
+        for (const auto& file : files) {
+            const std::string bytes = slurp(file.string());
+            for (std::size_t i = 0; i <= 16; ++i) {
+                if (i == 16) fs::remove(file);
+                if (i < 16) spill(file.string(), std::string_view(bytes).substr(0, bytes.size() * i / 16));
+                INFO(format->name() << ", " << file.filename() << " cut to " << i << " sixteenths");
+                std::vector<std::string> warnings;
+                Context context;
+                context.on_warning = [&](std::string_view text) { warnings.emplace_back(text); };
+                try {
+                    read_document(registry, whole, context, format);
+                    CHECK(!warnings.empty());
+                } catch (const Error& error) {
+                    INFO(error.what());
+                    const bool is_gone = i == 16 && error.code() == ErrorCode::kNotFound;
+                    CHECK((error.code() == ErrorCode::kDamaged || is_gone));
+                    CHECK(error.message().find(file.filename().string()) != std::string::npos);
+                }
+            }
+            spill(file.string(), bytes);
+        }
+    }
+}
+
 TEST_CASE("no layout claims the file of another") {
     const Scratch scratch;
     const Registry registry = all_formats();
     const Context context;
     for (const Format* format : writable(registry)) {
-        const std::string path = scratch.file("claimed.bin");
+        const std::string path = scratch.file("claimed-" + std::string(format->name()) + ".bin");
         write(*format, test::generate_for(format->name(), {.seed = 5}), path, context);
         const Source source = Source::open(path, context);
         for (const auto& other : registry.formats()) {

@@ -1,0 +1,64 @@
+# black-it restores, calibrates on and saves again what ckpt made of its saving folders, to the end it comes to from its own.
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+
+from common import FIXTURES, Tally, arguments, run, scratch
+
+options = arguments()
+tally = Tally("black-it")
+if not FIXTURES.is_dir():
+    tally.skip("the fixture collection is not beside the repository")
+    tally.passed += 1
+    tally.finish()
+
+CONTINUING = FIXTURES / "continuing" / "continuing.py"
+
+
+def go_on(path, record, *more):
+    """(exit code, words) of the real package going on from a folder: 0 same end, 1 another, 2 it cannot be run here."""
+    done = subprocess.run([sys.executable, CONTINUING, path, record, *more], capture_output=True, text=True, timeout=600)
+    return done.returncode, (done.stdout + done.stderr).strip()
+
+
+def convert(*args):
+    status, _, err = run(options.ckpt, "convert", *args, "--overwrite", "-q")
+    return tally.check(status == 0, f"convert {args}: exit {status}: {err[:300]}")
+
+
+with scratch() as folder:
+    folder = pathlib.Path(folder)
+    for recorded in sorted((FIXTURES / "blackit").rglob("*.continue.json")):
+        name = recorded.name[: -len(".continue.json")]
+        original = recorded.with_name(name)
+        said = f"{recorded.parent.name}/{name}"
+        is_sqlite = json.loads(recorded.read_text())["continue"]["kind"] == "sqlite"
+        record = folder / "record.json"
+        shutil.copyfile(recorded, record)
+        code, words = go_on(original, record)
+        if code == 2 and "needs" in words:
+            tally.skip(words)
+            continue
+        if code == 2:  # recorded with another NumPy or pandas: what it comes to here is recorded anew
+            code, words = go_on(original, record, "--record")
+        if not tally.check(code == 0, f"{said}: the original itself: {words[:200]}"):
+            continue
+        kind = "blackit-sqlite" if is_sqlite else "blackit"
+        for way in ((), ("h5",), ("ckpt",)):
+            at = original
+            for extension in way:
+                convert(at, folder / f"x.{extension}")
+                at = folder / f"x.{extension}"
+            back = folder / "back"
+            if not convert(at, back, "--to", kind):
+                continue
+            code, words = go_on(back, record)
+            tally.check(code == 0, f"{said} by {'/'.join(way) or 'itself'}: {words[:300]}")
+            if not way and not is_sqlite and "stale" not in name:  # the other kind, and back
+                other, again = folder / "other", folder / "again"
+                if convert(original, other, "--to", "blackit-sqlite") and convert(other, again, "--to", "blackit"):
+                    code, words = go_on(again, record)
+                    tally.check(code == 0, f"{said} by SQLite: {words[:300]}")
+tally.finish()
