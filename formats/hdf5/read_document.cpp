@@ -13,7 +13,7 @@
 #include "formats/hdf5/tables.hpp"
 #include "formats/hdf5/text.hpp"
 #include "formats/hdf5/types.hpp"
-#include "formats/hdf5/value_text.hpp"
+#include "formats/shared/value_text/value_text.hpp"
 #include "formats/shared/views/storages.hpp"
 #include "libckpt/error.hpp"
 #include "libckpt/path.hpp"

@@ -7,7 +7,6 @@
 namespace ckpt::hdf5 {
 
 using h5::is_plain_text;
-using h5::is_strict_utf8;
 using h5::link_name;
 using h5::LinkName;
 using h5::name_to_text;

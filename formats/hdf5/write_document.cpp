@@ -14,7 +14,7 @@
 #include "formats/hdf5/survey.hpp"
 #include "formats/hdf5/text.hpp"
 #include "formats/hdf5/types.hpp"
-#include "formats/hdf5/value_text.hpp"
+#include "formats/shared/value_text/value_text.hpp"
 #include "formats/shared/h5/write_bytes.hpp"
 #include "libckpt/elements.hpp"
 #include "libckpt/error.hpp"

@@ -1,4 +1,4 @@
-// UTF-8, and surrogate escapes.
+// Surrogate escapes.
 #include "formats/shared/h5/text.hpp"
 
 namespace ckpt::h5 {
@@ -11,22 +11,6 @@ bool is_continuation(unsigned char byte) {
     return (byte & 0xc0) == 0x80;
 }
 
-}  // namespace
-
-std::size_t character_bytes(std::string_view text, std::size_t at) {
-    const unsigned char a = byte_at(text, at);
-    const unsigned char b = byte_at(text, at + 1);
-    if (a < 0x80) return 1;
-    if (a >= 0xc2 && a < 0xe0) return is_continuation(b) ? 2 : 0;
-    if (!is_continuation(b) || !is_continuation(byte_at(text, at + 2))) return 0;
-    if (a >= 0xe0 && a < 0xf0) return (a == 0xe0 && b < 0xa0) || (a == 0xed && b >= 0xa0) ? 0 : 3;
-    if (a >= 0xf0 && a < 0xf5 && is_continuation(byte_at(text, at + 3)))
-        return (a == 0xf0 && b < 0x90) || (a == 0xf4 && b >= 0x90) ? 0 : 4;
-    return 0;
-}
-
-namespace {
-
 /// The byte that the surrogate escape at `at` stands for; -1 if there is none.
 int escaped_byte(std::string_view text, std::size_t at) {
     const unsigned char b = byte_at(text, at + 1);
@@ -36,15 +20,6 @@ int escaped_byte(std::string_view text, std::size_t at) {
 }
 
 }  // namespace
-
-bool is_strict_utf8(std::string_view text) {
-    for (std::size_t at = 0; at < text.size();) {
-        const std::size_t size = character_bytes(text, at);
-        if (size == 0) return false;
-        at += size;
-    }
-    return true;
-}
 
 bool is_plain_text(std::string_view text) {
     return text.find('\0') == std::string_view::npos && is_strict_utf8(text);

@@ -5,12 +5,10 @@
 #include <string>
 #include <string_view>
 
+#include "libckpt/utf8.hpp"
+
 namespace ckpt::h5 {
 
-/// Bytes of the well-formed UTF-8 character at `at`; 0 if there is none.
-std::size_t character_bytes(std::string_view text, std::size_t at);
-/// Well-formed UTF-8, without surrogates.
-bool is_strict_utf8(std::string_view text);
 /// Text that a string of HDF5 can hold: strict UTF-8 without NUL.
 bool is_plain_text(std::string_view text);
 

@@ -1,15 +1,15 @@
 // Values as JSON and back.
-#include "formats/hdf5/value_text.hpp"
+#include "formats/shared/value_text/value_text.hpp"
 
 #include <bit>
 #include <cmath>
 
 #include <nlohmann/json.hpp>
 
-#include "formats/hdf5/text.hpp"
 #include "libckpt/error.hpp"
+#include "libckpt/utf8.hpp"
 
-namespace ckpt::hdf5 {
+namespace ckpt {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -426,4 +426,4 @@ Recipe ValueTextReader::recipe(std::string_view text) const {
     return Decoder(pool_, resolve_, key_).recipe(parse(text), 0);
 }
 
-}  // namespace ckpt::hdf5
+}  // namespace ckpt

@@ -1,4 +1,5 @@
-// Small values as JSON text, for attributes that hold what is neither number nor tensor (README: "Values as text").
+// Small values as JSON text, for attributes that hold what is neither number nor tensor (formats/hdf5/README.md:
+// "Values as text").
 #pragma once
 
 #include <cstdint>
@@ -10,7 +11,7 @@
 
 #include "libckpt/value.hpp"
 
-namespace ckpt::hdf5 {
+namespace ckpt {
 
 /// Where a value stands that its text only refers to.
 struct ValueReference {
@@ -59,4 +60,4 @@ private:
     std::function<Value(const std::string&)> key_;
 };
 
-}  // namespace ckpt::hdf5
+}  // namespace ckpt
