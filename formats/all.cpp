@@ -8,6 +8,7 @@
 #include "formats/npy/npy_format.hpp"
 #include "formats/pickle/pickle_format.hpp"
 #include "formats/pyhopper/pyhopper_format.hpp"
+#include "formats/safetensors/safetensors_format.hpp"
 #include "formats/torch/torch_format.hpp"
 
 namespace ckpt {
@@ -24,6 +25,7 @@ Registry all_formats() {
     formats.push_back(make_npz_format());
     formats.push_back(make_blackit_format());
     formats.push_back(make_blackit_sqlite_format());
+    formats.push_back(make_safetensors_format());
     return Registry(std::move(formats));
 }
 

@@ -30,4 +30,28 @@ void Document::adopt_pools(const Document& other) {
     }
 }
 
+Value tied_tensor(Pool& pool, const TensorNode& tensor) {
+    auto* tied = pool.make<TensorNode>();
+    tied->dtype = tensor.dtype;
+    tied->shape = tensor.shape;
+    tied->stride = tensor.stride;
+    tied->offset = tensor.offset;
+    tied->storage = tensor.storage;
+    tied->conj = tensor.conj;
+    tied->neg = tensor.neg;
+    tied->requires_grad = tensor.requires_grad;
+    if (tensor.attributes) tied->attributes = std::make_unique<NamedValues>(*tensor.attributes);
+    return Value::of(tied);
+}
+
+void add_aliases(Document& document) {
+    for (const auto& [name, target] : document.aliases) {
+        const Value* value = document.root.dict().find(target);
+        if (value == nullptr || !value->is(Kind::kTensor)) continue;
+        const Value tied = tied_tensor(document.pool(), value->tensor());
+        document.root.dict().entries.emplace_back(document.pool().string(name), tied);
+    }
+    document.aliases.clear();
+}
+
 }  // namespace ckpt

@@ -23,8 +23,9 @@ public:
     ExitCode run(Session& session) override {
         output_.layout(session, output_file_);  // a name that says nothing is a usage error before anything is read
         const Format* forced = from_.empty() ? nullptr : &session.layout(from_);
-        const Document document = read_document(session.registry(), input_, session.context(), forced);
+        Document document = read_document(session.registry(), input_, session.context(), forced);
         refuse_same_file(input_, output_file_);
+        add_aliases(document);
         return write_document(session, document, output_file_, output_);
     }
 

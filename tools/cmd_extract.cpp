@@ -60,10 +60,11 @@ public:
         }
         if (takes_all) selection_.rules.push_back({true, Glob("**")});
         const Format* forced = from_.empty() ? nullptr : &session.layout(from_);
-        const Document document = salvage_ ? salvage_document(session.registry(), input_, session.context(), forced)
+        Document document = salvage_ ? salvage_document(session.registry(), input_, session.context(), forced)
                                            : read_document(session.registry(), input_, session.context(), forced);
         for (const Error& lost : document.damage) session.error(lost.what());
         refuse_same_file(input_, output_file_);
+        add_aliases(document);
         const Selected taken = select(document, selection_, Side::kTaken);
         if (taken.leaves == 0 && takes_all) throw_error(ErrorCode::kDamaged, "{}: nothing of it is whole", input_);
         if (taken.leaves == 0) return session.no(fmt::format("{}: nothing is selected", input_));

@@ -51,6 +51,8 @@ struct OutputOptions {
     std::string codec;
     bool keep_layout = false;
     std::string julia;
+    std::string shard_size;
+    bool metadata = false;
     bool overwrite = false;
     bool allow_loss = false;
     SizeBound size;

@@ -1,0 +1,92 @@
+// The layout's interface.
+#include "formats/safetensors/safetensors_format.hpp"
+
+#include "formats/safetensors/flatten.hpp"
+#include "formats/safetensors/read_document.hpp"
+#include "formats/safetensors/write_document.hpp"
+#include "formats/shared/shards/shards.hpp"
+#include "libckpt/error.hpp"
+
+namespace ckpt {
+namespace {
+
+namespace st = safetensors;
+
+class SafetensorsFormat final : public Format {
+public:
+    std::string_view name() const noexcept override { return "safetensors"; }
+    std::vector<std::string_view> extensions() const override { return {"safetensors"}; }
+    Capabilities capabilities() const override {
+        Capabilities can;
+        can.can_write = true;
+        can.description = "Hugging Face's tensors by name, one file or several with an index";
+        can.holds = "tensors; the rest with --metadata";
+        can.has_shards = true;
+        can.keeps_rest = true;
+        return can;
+    }
+
+    Evidence probe(const Source& source) const noexcept override {
+        if (source.is_folder) {
+            if (st_index(source)) return Evidence::kCertain;
+            return has_entry(source, "model.safetensors") ? Evidence::kLikely : Evidence::kNo;
+        }
+        if (source.name.ends_with(st::kIndexSuffix)) return Evidence::kLikely;
+        const bool is_named = source.name.ends_with(".safetensors");
+        // Who names a file so says that reading it runs nothing: another layout's bytes in it are damage, not that layout.
+        if (is_named) return Evidence::kCertain;
+        if (source.head.size() <= st::kPrefixBytes) return Evidence::kNo;
+        std::uint64_t size = 0;
+        for (std::size_t i = 0; i < st::kPrefixBytes; ++i)
+            size |= std::uint64_t{static_cast<unsigned char>(source.head[i])} << (8 * i);
+        return source.head[st::kPrefixBytes] == '{' && size >= 2 && size <= st::kMostHeaderBytes ? Evidence::kLikely
+                                                                                               : Evidence::kNo;
+    }
+
+    Document read(const Source& source, const Context& context) const override {
+        if (source.is_folder && !st_index(source)) {
+            if (!has_entry(source, "model.safetensors"))
+                throw Error(ErrorCode::kNotCheckpoint, "is a folder without one *.safetensors.index.json");
+            return st::read_file(Source::open(source.path + "/model.safetensors", context), context);
+        }
+        if (const auto index = st_index(source)) return st::read_sharded(*index, context);
+        return st::read_file(source, context);
+    }
+
+    std::vector<Loss> preflight(const Document& document, const WriteOptions& options) const override {
+        return flat(document, options).losses;
+    }
+
+    WritePlan plan(const Document& document, const WriteOptions& options, const Context& context) const override {
+        if (!options.compress.empty())
+            throw Error(ErrorCode::kRefused, "safetensors files are not compressed");
+        const st::Flat content = flat(document, options);
+        if (!content.losses.empty() && !options.allow_loss) {
+            throw_error(ErrorCode::kRefused, "{}: {}", content.losses.front().path, content.losses.front().what);
+        }
+        for (const std::string& note : content.notes) context.note(note);
+        return st::plan_document(document, content, options);
+    }
+
+private:
+    static st::Flat flat(const Document& document, const WriteOptions& options) {
+        return st::flatten(document, options.keep_rest ? st::Rest::kKeep : st::Rest::kLose);
+    }
+    static std::optional<std::string> st_index(const Source& source) {
+        return shard_index_path(source, st::kIndexSuffix);
+    }
+    static bool has_entry(const Source& source, std::string_view name) noexcept {
+        for (const std::string& entry : source.entries) {
+            if (entry == name) return true;
+        }
+        return false;
+    }
+};
+
+}  // namespace
+
+std::unique_ptr<Format> make_safetensors_format() {
+    return std::make_unique<SafetensorsFormat>();
+}
+
+}  // namespace ckpt
