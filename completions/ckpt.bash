@@ -20,8 +20,8 @@ _ckpt() {
         path) words="--next --by --pattern" ;;
         inspect) words="--from --depth --tensors --json --digest --allow-huge" ;;
         get) words="--from --json" ;;
-        convert) words="--from --to --compress --codec --keep-layout --julia --overwrite --max-output --allow-huge --allow-loss" ;;
-        extract) words="--output --from --model-only --role --select --drop --rest --salvage --to --compress --codec --keep-layout --julia --overwrite --max-output --allow-huge --allow-loss" ;;
+        convert) words="--from --to --compress --codec --keep-layout --julia --shard-size --metadata --overwrite --max-output --allow-huge --allow-loss" ;;
+        extract) words="--output --from --model-only --role --select --drop --rest --salvage --to --compress --codec --keep-layout --julia --shard-size --metadata --overwrite --max-output --allow-huge --allow-loss" ;;
         verify) words="--full --from --json --by --pattern" ;;
         formats) words="--json" ;;
     esac

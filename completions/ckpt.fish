@@ -40,6 +40,8 @@ complete -c ckpt -n '__fish_seen_subcommand_from convert' -l compress
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l codec
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l keep-layout
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l julia
+complete -c ckpt -n '__fish_seen_subcommand_from convert' -l shard-size
+complete -c ckpt -n '__fish_seen_subcommand_from convert' -l metadata
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l overwrite
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l max-output
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l allow-huge
@@ -57,6 +59,8 @@ complete -c ckpt -n '__fish_seen_subcommand_from extract' -l compress
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l codec
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l keep-layout
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l julia
+complete -c ckpt -n '__fish_seen_subcommand_from extract' -l shard-size
+complete -c ckpt -n '__fish_seen_subcommand_from extract' -l metadata
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l overwrite
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l max-output
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l allow-huge

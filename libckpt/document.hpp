@@ -29,8 +29,8 @@ struct Document {
     /// Why parts of the file could not be read, in the order they were met; each names its part. In their place stand
     /// objects of the type kDamagedType. A layout whose parts do not hang together throws instead.
     std::vector<Error> damage;
-    /// Names that the file says stand for another entry of the root: tied tensors, where the layout has no ties. They are
-    /// no part of the tree before `add_aliases`.
+    /// Names that the file says stand for another entry of the root: tied tensors, where the layout has no ties. They
+    /// are no part of the tree before `add_aliases`.
     std::vector<std::pair<std::string, std::string>> aliases;
     /// The pools that own the nodes: the first is this document's own, others those of the documents it was made from.
     std::vector<std::shared_ptr<Pool>> pools;
@@ -46,7 +46,8 @@ struct Document {
 /// A tensor that shows what another shows, with the same storage.
 Value tied_tensor(Pool& pool, const TensorNode& tensor);
 
-/// Puts the aliases into the root, each as a tensor tied to that for which it stands; for who takes the document further.
+/// Puts the aliases into the root, each as a tensor tied to that for which it stands; for who takes the document
+/// further.
 void add_aliases(Document& document);
 
 }  // namespace ckpt

@@ -31,9 +31,8 @@ struct WriteOptions {
     bool keep_layout = false;  ///< chunks, filters and fill values as the document's file had them, where it says so
     /// Refuse, before it is planned in full, what would have more bytes (a fill value makes any size out of nothing).
     std::uint64_t max_output_bytes = OutputBound::kAnySize;
-    bool allow_loss = false;  ///< write what can be written, leave out the rest
-    bool allow_loss = false;   ///< write what can be written, leave out the rest
-    bool keep_rest = false;    ///< what is no tensor too, where the layout has a place for it only on demand
+    bool allow_loss = false;        ///< write what can be written, leave out the rest
+    bool keep_rest = false;         ///< what is no tensor too, where the layout has a place for it only on demand
     std::uint64_t shard_bytes = 0;  ///< most tensor bytes in one file of several; 0: one file
     /// Dicts all of whose keys are identifiers as named tuples, where the layout's language tells them from dicts.
     bool named_tuples = false;
@@ -52,8 +51,8 @@ struct Capabilities {
     /// name begins and ends with two underscores are marks of the layout itself; of the user's, such a name has a
     /// backslash before it.
     bool has_attributes = false;
-    bool keeps_rest = false;               ///< heeds `WriteOptions::keep_rest`
-    bool has_shards = false;               ///< heeds `WriteOptions::shard_bytes`
+    bool keeps_rest = false;  ///< heeds `WriteOptions::keep_rest`
+    bool has_shards = false;  ///< heeds `WriteOptions::shard_bytes`
 };
 
 enum class VerifyLevel : std::uint8_t { kQuick, kFull };

@@ -114,7 +114,7 @@ void OutputOptions::declare(CLI::App& app) {
     app.add_option("--shard-size", shard_size,
                    "Write a folder of safetensors files of at most so much each, with an index: 5GB, 512MiB")
         ->type_name("SIZE")
-        ->check(CLI::Validator([](const std::string& text) { return size_error(text); }, "SIZE"));
+        ->check(check_size);
     app.add_flag("--metadata", metadata,
                  "What is no tensor too, as JSON in the metadata of a safetensors file, so that the way back has it");
     app.add_flag("--overwrite", overwrite, "Replace the output if it exists");
@@ -190,11 +190,13 @@ ExitCode write_document(Session& session, const Document& document, const std::s
         throw_error(ErrorCode::kUsage, "layout '{}' needs no --metadata; it is for safetensors", format.name());
     }
     if (!options.shard_size.empty() && !format.capabilities().has_shards) {
-        throw_error(ErrorCode::kUsage, "layout '{}' is not cut by size; --shard-size is for safetensors", format.name());
+        throw_error(ErrorCode::kUsage, "layout '{}' is not cut by size; --shard-size is for safetensors",
+                    format.name());
     }
     write.keep_layout = options.keep_layout;
     write.keep_rest = options.metadata;
-    write.shard_bytes = options.shard_size.empty() ? 0 : std::max<std::uint64_t>(parse_size(options.shard_size).value_or(1), 1);
+    write.shard_bytes =
+        options.shard_size.empty() ? 0 : std::max<std::uint64_t>(parse_size(options.shard_size).value_or(1), 1);
     write.allow_loss = options.allow_loss;
     const auto losses = format.preflight(document, write);
     constexpr std::size_t kMostShown = 1000;

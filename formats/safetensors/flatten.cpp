@@ -17,7 +17,8 @@ namespace ckpt::safetensors {
 namespace {
 
 /// What is the same of tied tensors.
-using View = std::tuple<const Storage*, std::int64_t, DType, std::vector<std::int64_t>, std::vector<std::int64_t>, bool, bool>;
+using View =
+    std::tuple<const Storage*, std::int64_t, DType, std::vector<std::int64_t>, std::vector<std::int64_t>, bool, bool>;
 
 View view_of(const TensorNode& tensor) {
     return {tensor.storage.get(), tensor.offset, tensor.dtype, tensor.shape, tensor.stride, tensor.conj, tensor.neg};
@@ -67,20 +68,37 @@ private:
             if (!is_container && !(keeps_ && place.value.is(Kind::kObject))) {
                 if (!keeps_) {
                     const auto kind = kind_name(place.value.kind());
-                    lose(place.path, fmt::format("is {}{}{}, and the layout holds tensors only",
-                                                 place.value.is_null() ? "" : article(kind),
-                                                 place.value.is_null() ? "" : " ", place.value.is_null() ? "None" : kind));
+                    lose(place.path,
+                         fmt::format("is {}{}{}, and the layout holds tensors only",
+                                     place.value.is_null() ? "" : article(kind), place.value.is_null() ? "" : " ",
+                                     place.value.is_null() ? "None" : kind));
                 }
+                continue;
+            }
+            if (!keeps_ && place.depth > 0 && is_plain_list(place.value)) {
+                lose(place.path, fmt::format("is a {} of {} values that are no tensors", kind_name(place.value.kind()),
+                                             place.value.sequence().items.size()));
                 continue;
             }
             const auto [met, is_new] = containers_.emplace(place.value.node(), place.path);
             if (!is_new) {
-                if (!keeps_) lose(place.path, fmt::format("is the same {} as '{}'", kind_name(place.value.kind()), met->second));
+                if (!keeps_)
+                    lose(place.path, fmt::format("is the same {} as '{}'", kind_name(place.value.kind()), met->second));
                 continue;
             }
             if (!keeps_ && !place.value.type().empty()) has_types_ = true;
             push_children(place, open);
         }
+    }
+
+    /// One line for a curve, not one per number.
+    static bool is_plain_list(Value value) {
+        if (!value.is(Kind::kList) && !value.is(Kind::kTuple)) return false;
+        const auto& items = value.sequence().items;
+        return items.size() > 1 && std::all_of(items.begin(), items.end(), [](const Value& item) {
+                   return item.node() == nullptr || item.is(Kind::kString) || item.is(Kind::kInt) ||
+                          item.is(Kind::kFloat);
+               });
     }
 
     void push_children(const Place& place, std::vector<Place>& open) {
@@ -109,7 +127,9 @@ private:
         NamedTensor named{place.name, &tensor, nullptr, tensor.shape};
         if (!tensor.storage || !tensor.layout.empty() || tensor.quantization) {
             lose(place.path, fmt::format("is a {} tensor, and the layout holds strided ones only",
-                                         tensor.quantization ? "quantized" : tensor.layout.empty() ? "meta" : tensor.layout));
+                                         tensor.quantization     ? "quantized"
+                                         : tensor.layout.empty() ? "meta"
+                                                                 : tensor.layout));
             return false;
         }
         named.type = type_of(tensor, named.shape);
@@ -149,7 +169,8 @@ private:
             std::vector<std::int64_t> original;
             for (const Value& size : list->sequence().items) {
                 original.push_back(size.as_int64().value_or(-1));
-                if (original.back() < 0 || __builtin_mul_overflow(bits, static_cast<std::uint64_t>(original.back()), &bits))
+                if (original.back() < 0 ||
+                    __builtin_mul_overflow(bits, static_cast<std::uint64_t>(original.back()), &bits))
                     type = nullptr;
             }
             if (type != nullptr && bits % 8 == 0 && bits / 8 == static_cast<std::uint64_t>(tensor.shape[0])) {
@@ -193,9 +214,11 @@ private:
     }
 
     void note() {
-        const auto copied = std::count_if(storages_.begin(), storages_.end(), [](const auto& s) { return s.second > 1; });
+        const auto copied =
+            std::count_if(storages_.begin(), storages_.end(), [](const auto& s) { return s.second > 1; });
         if (copied > 0)
-            flat_.notes.push_back(fmt::format("{} storages are seen by several tensors; each is written whole", copied));
+            flat_.notes.push_back(
+                fmt::format("{} storages are seen by several tensors; each is written whole", copied));
         if (keeps_) return;
         if (has_depth_) flat_.notes.push_back("names of nested dicts and lists are joined by '.'");
         if (has_types_) flat_.notes.push_back("classes of tensors and dicts are not kept (--metadata keeps them)");

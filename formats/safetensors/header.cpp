@@ -5,6 +5,8 @@
 #include <array>
 #include <limits>
 
+#include <fmt/format.h>
+
 #include "formats/shared/json/json_cursor.hpp"
 #include "libckpt/error.hpp"
 #include "libckpt/path.hpp"
@@ -46,7 +48,8 @@ std::string shown(const Entry& entry) {
 
 std::string number_list(const std::vector<std::int64_t>& numbers) {
     constexpr std::size_t kMostShown = 16;
-    return fmt::format("[{}{}]", fmt::join(numbers.begin(), numbers.begin() + std::min(numbers.size(), kMostShown), ", "),
+    return fmt::format("[{}{}]",
+                       fmt::join(numbers.begin(), numbers.begin() + std::min(numbers.size(), kMostShown), ", "),
                        numbers.size() > kMostShown ? ", ..." : "");
 }
 
@@ -214,8 +217,7 @@ Header read_header(const File& file, const Context& context) {
         end = entry.end;
     }
     const std::uint64_t there = file.size_bytes() - header.data_offset;
-    if (end != there)
-        throw_damaged("the tensors take {} bytes, but {} follow the header", end, there);
+    if (end != there) throw_damaged("the tensors take {} bytes, but {} follow the header", end, there);
     return header;
 }
 

@@ -82,7 +82,8 @@ void check_shard(const std::string& file, const Header& header, const std::vecto
         if (names.erase(name) == 0)
             throw_damaged("'{}' has no tensor '{}', which the index says is there", file, escape_key(name));
     }
-    if (!names.empty()) throw_damaged("'{}' has the tensor '{}', which the index lacks", file, escape_key(*names.begin()));
+    if (!names.empty())
+        throw_damaged("'{}' has the tensor '{}', which the index lacks", file, escape_key(*names.begin()));
 }
 
 }  // namespace

@@ -95,7 +95,8 @@ private:
                 if (!tensor.dict.is_null()) text += ",\"state\":" + texts_.text(tensor.dict);
                 return text;
             }
-            case Kind::kDict: return "\"dict\":" + pairs(value.dict().entries);
+            case Kind::kDict:
+                return "\"dict\":" + pairs(value.dict().entries);
             case Kind::kList:
             case Kind::kTuple:
             case Kind::kSet:
@@ -106,8 +107,10 @@ private:
             case Kind::kString:
                 return is_strict_utf8(value.as_string()) ? "\"str\":" + json_quoted(value.as_string())
                                                          : fmt::format("\"text\":\"{}\"", hex(value.as_string()));
-            case Kind::kBytes: return fmt::format("\"bytes\":\"{}\"", hex(value.as_bytes()));
-            default: return "\"number\":" + texts_.text(bare(value));
+            case Kind::kBytes:
+                return fmt::format("\"bytes\":\"{}\"", hex(value.as_bytes()));
+            default:
+                return "\"number\":" + texts_.text(bare(value));
         }
     }
 
@@ -141,8 +144,9 @@ public:
     RestReader(Document& document, std::string_view text)
         : document_(document),
           text_(text),
-          texts_(document.pool(), [this](const ValueReference& reference) { return resolve(reference); },
-                 [this](const std::string& key) { return document_.pool().string(key); }) {}
+          texts_(
+              document.pool(), [this](const ValueReference& reference) { return resolve(reference); },
+              [this](const std::string& key) { return document_.pool().string(key); }) {}
 
     void run() {
         for (const auto& [key, value] : document_.root.dict().entries)

@@ -33,14 +33,18 @@ public:
         }
         if (source.name.ends_with(st::kIndexSuffix)) return Evidence::kLikely;
         const bool is_named = source.name.ends_with(".safetensors");
-        // Who names a file so says that reading it runs nothing: another layout's bytes in it are damage, not that layout.
+        // Who names a file so says that reading it runs nothing: an archive of pickles in it is damage, and not read as
+        // what it is.
+        if (is_named && source.head.starts_with("PK\3\4")) return Evidence::kCertain;
+        const Evidence by_name = is_named ? Evidence::kByName : Evidence::kNo;
+        if (source.head.size() <= st::kPrefixBytes || source.head[st::kPrefixBytes] != '{') return by_name;
         if (is_named) return Evidence::kCertain;
-        if (source.head.size() <= st::kPrefixBytes) return Evidence::kNo;
         std::uint64_t size = 0;
         for (std::size_t i = 0; i < st::kPrefixBytes; ++i)
             size |= std::uint64_t{static_cast<unsigned char>(source.head[i])} << (8 * i);
-        return source.head[st::kPrefixBytes] == '{' && size >= 2 && size <= st::kMostHeaderBytes ? Evidence::kLikely
-                                                                                               : Evidence::kNo;
+        if (size < 2 || size > st::kMostHeaderBytes) return Evidence::kNo;
+        const char next = source.head.size() > st::kPrefixBytes + 1 ? source.head[st::kPrefixBytes + 1] : '"';
+        return next == '"' || next == '}' ? Evidence::kCertain : Evidence::kLikely;
     }
 
     Document read(const Source& source, const Context& context) const override {
@@ -58,8 +62,7 @@ public:
     }
 
     WritePlan plan(const Document& document, const WriteOptions& options, const Context& context) const override {
-        if (!options.compress.empty())
-            throw Error(ErrorCode::kRefused, "safetensors files are not compressed");
+        if (!options.compress.empty()) throw Error(ErrorCode::kRefused, "safetensors files are not compressed");
         const st::Flat content = flat(document, options);
         if (!content.losses.empty() && !options.allow_loss) {
             throw_error(ErrorCode::kRefused, "{}: {}", content.losses.front().path, content.losses.front().what);

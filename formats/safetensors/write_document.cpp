@@ -14,7 +14,8 @@ std::uint64_t size_of(const NamedTensor& named) {
     return named.tensor->logical_bytes().value_or(0);
 }
 
-PlannedFile plan_file(std::string file_name, std::vector<NamedTensor> tensors, const std::optional<Metadata>& metadata) {
+PlannedFile plan_file(std::string file_name, std::vector<NamedTensor> tensors,
+                      const std::optional<Metadata>& metadata) {
     std::sort(tensors.begin(), tensors.end(), [](const NamedTensor& a, const NamedTensor& b) {
         return std::pair(write_rank(*a.type), std::string_view(a.name)) <
                std::pair(write_rank(*b.type), std::string_view(b.name));
@@ -40,14 +41,14 @@ std::optional<Metadata> old_metadata(const Document& document) {
     if (dict == nullptr || !dict->is(Kind::kDict)) return std::nullopt;
     Metadata metadata;
     for (const auto& [key, value] : dict->dict().entries) {
-        if (key.is(Kind::kString) && value.is(Kind::kString))
-            metadata.emplace_back(key.as_string(), value.as_string());
+        if (key.is(Kind::kString) && value.is(Kind::kString)) metadata.emplace_back(key.as_string(), value.as_string());
     }
     return metadata;
 }
 
 void put(Metadata& metadata, const std::string& key, const std::string& value) {
-    const auto found = std::find_if(metadata.begin(), metadata.end(), [&](const auto& item) { return item.first == key; });
+    const auto found =
+        std::find_if(metadata.begin(), metadata.end(), [&](const auto& item) { return item.first == key; });
     if (found == metadata.end()) {
         metadata.emplace_back(key, value);
     } else {
@@ -91,7 +92,8 @@ WritePlan plan_document(const Document& document, const Flat& flat, const WriteO
     for (const auto& [name, target] : flat.aliases) add(name, target);
     if (!flat.rest.empty()) add(std::string(kRestKey), flat.rest);
 
-    const auto shards = plan.is_folder ? cut(flat.tensors, options.shard_bytes) : std::vector{flat.tensors};
+    const auto shards =
+        plan.is_folder ? cut(flat.tensors, options.shard_bytes) : std::vector<std::vector<NamedTensor>>{flat.tensors};
     if (shards.size() == 1) {
         plan.files.push_back(plan_file(plan.is_folder ? "model.safetensors" : "", shards.front(), metadata));
         return plan;

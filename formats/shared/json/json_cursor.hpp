@@ -17,7 +17,8 @@ public:
     explicit JsonCursor(std::string_view text, std::uint64_t base_offset_bytes = 0)
         : text_(text), base_(base_offset_bytes) {}
 
-    /// Of the next value, in words for a message: "null", "true", "a number", "a text", "a list", "an object", "nothing".
+    /// Of the next value, in words for a message: "null", "true", "a number", "a text", "a list", "an object",
+    /// "nothing".
     std::string_view what_is_next();
     bool next_is_text() { return peek() == '"'; }
     bool next_is_object() { return peek() == '{'; }

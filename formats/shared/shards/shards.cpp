@@ -18,7 +18,8 @@ namespace fs = std::filesystem;
 constexpr std::uint64_t kMostIndexBytes = std::uint64_t{256} << 20;
 
 bool is_plain_name(std::string_view name) {
-    return !name.empty() && name != "." && name != ".." && name.find_first_of(std::string_view("/\\\0", 3)) == name.npos;
+    return !name.empty() && name != "." && name != ".." &&
+           name.find_first_of(std::string_view("/\\\0", 3)) == name.npos;
 }
 
 ShardIndex read_index(std::string_view text) {
