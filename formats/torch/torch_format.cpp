@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <charconv>
+#include <unordered_set>
 
 #include "formats/shared/pickle/dangerous.hpp"
 #include "formats/shared/pickle/node_attributes.hpp"
 #include "formats/shared/pickle/pickle.hpp"
 #include "formats/shared/pickle/tagged.hpp"
+#include "formats/shared/shards/shards.hpp"
 #include "formats/torch/archive.hpp"
 #include "formats/torch/archive_writer.hpp"
 #include "formats/torch/lower.hpp"
@@ -15,6 +17,7 @@
 #include "formats/torch/storage_types.hpp"
 #include "libckpt/crc32.hpp"
 #include "libckpt/error.hpp"
+#include "libckpt/path.hpp"
 #include "libckpt/walk.hpp"
 
 namespace ckpt {
@@ -124,7 +127,8 @@ public:
     }
 
     Evidence probe(const Source& source) const noexcept override {
-        if (source.is_folder) return Evidence::kNo;
+        if (source.is_folder) return shard_index_path(source, kIndexSuffix) ? Evidence::kCertain : Evidence::kNo;
+        if (source.name.ends_with(kIndexSuffix)) return Evidence::kLikely;
         const std::string_view head = source.head;
         if (head.starts_with(kLegacyMagic) || head.starts_with(kOldestMagic)) return Evidence::kCertain;
         if (head.size() < kZipSignature.size() && !head.empty() && kZipSignature.starts_with(head))
@@ -142,6 +146,7 @@ public:
     }
 
     Document read(const Source& source, const Context& context) const override {
+        if (const auto index = shard_index_path(source, kIndexSuffix)) return read_shards(*index, context);
         if (source.is_folder) throw Error(ErrorCode::kNotCheckpoint, "is a folder, not a torch.save archive");
         if (source.head.starts_with(kLegacyMagic)) {
             throw Error(ErrorCode::kUnsupported,
@@ -236,6 +241,7 @@ public:
     std::vector<Finding> verify(const Source& source, VerifyLevel level, const Context& context) const override {
         auto findings = Format::verify(source, level, context);
         if (level == VerifyLevel::kQuick || !findings.empty()) return findings;
+        if (const auto index = shard_index_path(source, kIndexSuffix)) return verify_shards(*index, level, context);
         const TorchArchive archive = TorchArchive::open(source.file, context);
         for (const auto& member : archive.zip().members()) {
             const BlobPtr blob = archive.zip().blob(member, context.limits.max_inline_bytes);
@@ -262,6 +268,49 @@ public:
     }
 
 private:
+    static constexpr std::string_view kIndexSuffix = ".bin.index.json";
+
+    /// The state dicts of several files as one, checked against the index.
+    Document read_shards(const std::string& index_path, const Context& context) const {
+        const ShardFolder folder(index_path, context);
+        Document document;
+        document.format = name();
+        document.root = document.pool().dict();
+        for (const auto& [file, wanted] : folder.index().files) {
+            const std::string path = folder.open(file, context)->path();
+            try {
+                const Document part = read(Source::open(path, context), context);
+                if (!part.root.is(Kind::kDict))
+                    throw_damaged("holds a {}, not a state dict", kind_name(part.root.kind()));
+                std::unordered_set<std::string_view> names(wanted.begin(), wanted.end());
+                for (const auto& [key, value] : part.root.dict().entries) {
+                    if (!key.is(Kind::kString) || names.erase(key.as_string()) == 0)
+                        throw_damaged("has '{}', which the index does not name for it", key_text(key));
+                    document.root.dict().entries.emplace_back(key, value);
+                }
+                if (!names.empty())
+                    throw_damaged("lacks '{}', which the index says is there", escape_key(*names.begin()));
+                document.adopt_pools(part);
+                document.producer = part.producer;
+            } catch (Error& error) {
+                error.in_file(path);
+                throw;
+            }
+        }
+        return document;
+    }
+    std::vector<Finding> verify_shards(const std::string& index_path, VerifyLevel level, const Context& context) const {
+        const ShardFolder folder(index_path, context);
+        std::vector<Finding> findings;
+        for (const auto& [file, wanted] : folder.index().files) {
+            for (Finding& finding : verify(Source::open(folder.open(file, context)->path(), context), level, context)) {
+                finding.what = fmt::format("{}: {}", file, finding.what);
+                findings.push_back(std::move(finding));
+            }
+        }
+        return findings;
+    }
+
     static void refuse_losses(const std::vector<Loss>& losses) {
         if (losses.empty()) return;
         std::string text = "cannot be written as a torch archive without loss:";

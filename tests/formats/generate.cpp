@@ -278,6 +278,7 @@ private:
     }
 
     Value tensor() {
+        if (!options_.with_views) return plain_tensor();
         auto* node = document_.pool().make<TensorNode>();
         if (!storages_.empty() && chance(25)) {  // a view of a storage that another tensor has
             const auto& [old_dtype, old_storage, elements] = storages_[number(storages_.size())];
@@ -335,6 +336,24 @@ private:
                        {count});
     }
 
+    /// Row-major, the whole of its storage; now and then tied to one before.
+    Value plain_tensor() {
+        if (!plain_.empty() && chance(20)) return tied_tensor(document_.pool(), *plain_[number(plain_.size())]);
+        static constexpr DType kTypes[] = {
+            DType::kBool,       DType::kUInt8,     DType::kInt64,  DType::kFloat16, DType::kFloat32,
+            DType::kBFloat16,   DType::kFloat64,   DType::kUInt64, DType::kInt8,    DType::kFloat8E4M3FN,
+            DType::kFloat8E5M2, DType::kComplex64, DType::kUInt32, DType::kFloat32, DType::kFloat8E8M0FNU};
+        auto* node = document_.pool().make<TensorNode>();
+        node->dtype = kTypes[number(std::size(kTypes))];
+        for (std::uint64_t rank = number(5); rank > 0; --rank)
+            node->shape.push_back(static_cast<std::int64_t>(number(7)));
+        node->stride = contiguous_strides(node->shape);
+        node->storage = storage(node->dtype, *node->element_count());
+        node->requires_grad = chance(10) && dtype_info(node->dtype).cls == DTypeClass::kFloat;
+        if (*node->element_count() > 0) plain_.push_back(node);
+        return Value::of(node);
+    }
+
     /// What NumPy has: its dtypes, row-major or column-major, a storage of its own.
     Value array() {
         static constexpr DType kTypes[] = {DType::kBool,    DType::kUInt8,   DType::kInt16,     DType::kInt64,
@@ -355,6 +374,7 @@ private:
     std::mt19937_64 random_;
     Document document_;
     std::vector<Value> made_;
+    std::vector<const TensorNode*> plain_;
     std::vector<std::tuple<DType, StoragePtr, std::uint64_t>> storages_;
 };
 
@@ -370,6 +390,11 @@ Document generate_for(std::string_view layout, const GenerateOptions& options) {
         return Generator(options).run_calibration(layout == "blackit-sqlite");
     if (layout == "pyhopper") return Generator(options).run_search();
     if (layout == "npz") return Generator(options).run_arrays();
+    if (layout == "safetensors") {
+        GenerateOptions plain = options;
+        plain.with_views = false;
+        return generate_document(plain);
+    }
     return generate_document(options);
 }
 

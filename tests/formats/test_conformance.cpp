@@ -22,8 +22,15 @@ using ckpt::test::slurp;
 using ckpt::test::spill;
 namespace fs = std::filesystem;
 
-void write(const Format& format, const Document& document, const std::string& path, const Context& context) {
+/// Nothing is left out, also where that must be asked for.
+WriteOptions whole(const Format& format) {
     WriteOptions options;
+    options.keep_rest = format.capabilities().keeps_rest;
+    return options;
+}
+
+void write(const Format& format, const Document& document, const std::string& path, const Context& context) {
+    WriteOptions options = whole(format);
     options.output_name = fs::path(path).filename().string();
     INFO("losses: " << format.preflight(document, options).size());
     execute(format.plan(document, options, context), path, Existing::kOverwrite, context);
@@ -57,10 +64,10 @@ std::string bytes_of(const std::string& path) {
 
 /// Whether a layout can hold a document; if not, its plan must say so before anything is written.
 bool can_hold(const Format& format, const Document& document, const Context& context) {
-    const auto losses = format.preflight(document, {});
+    const auto losses = format.preflight(document, whole(format));
     if (losses.empty()) return true;
     try {
-        format.plan(document, {}, context);
+        format.plan(document, whole(format), context);
         FAIL_CHECK(format.name() << " plans what it cannot hold");
     } catch (const Error& error) {
         CHECK(error.code() == ErrorCode::kRefused);
@@ -81,7 +88,7 @@ TEST_CASE("every layout gives back the documents it was given") {
             INFO(format->name() << ", seed " << seed);
             const Document document = test::generate_for(
                 format->name(), {.seed = static_cast<std::uint64_t>(seed), .with_cycles = seed % 3 == 0});
-            WriteOptions options;
+            WriteOptions options = whole(*format);
             options.output_name = "x";
             const auto losses = format->preflight(document, options);
             for (const auto& loss : losses) UNSCOPED_INFO("loss: " << loss.path << ' ' << loss.what);
@@ -102,6 +109,9 @@ TEST_CASE("layouts hand documents on to each other") {
     for (const Format* first : formats) {
         for (const Format* second : formats) {
             if (first == second) continue;
+            // There every tensor is whole and row-major, so strides and views do not come back; the interop test
+            // compares values.
+            if (second->name() == "safetensors") continue;
             const std::string a = scratch.file(named("a-" + std::string(first->name()), *first));
             const std::string b = scratch.file(named("b-" + std::string(second->name()), *second));
             int handed_on = 0;
@@ -133,7 +143,7 @@ TEST_CASE("the same document gives the same bytes, whatever the number of thread
             for (const unsigned threads : {1u, 2u, 8u}) {
                 Context context;
                 context.threads = threads;
-                WriteOptions options;
+                WriteOptions options = whole(*format);
                 options.output_name = "same";
                 options.compress = compress;
                 const std::string path = scratch.file(format->capabilities().is_folder ? "same-folder" : "same");

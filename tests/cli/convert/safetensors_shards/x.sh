@@ -15,3 +15,7 @@ broken; sed -i 's/18480/18481/' bad/*.json; ckpt inspect bad > /dev/null; echo "
 broken; printf '{"weight_map": [' > bad/model.safetensors.index.json; ckpt inspect bad; echo "exit $?"
 # A cache keeps the bytes in one place, and links to them by name.
 broken; mkdir blobs snapshot; for file in bad/*; do mv $file blobs/; ln -s ../blobs/$(basename $file) snapshot/$(basename $file); done; ckpt convert snapshot --overwrite again/all.pt && cmp all.pt again/all.pt && echo same
+# The same of torch's own files.
+ckpt inspect $DATA/safetensors/hub_bin | head -3
+ckpt convert $DATA/safetensors/hub_bin bin --to safetensors --shard-size 6000 && diff -x '*.json' -r $DATA/safetensors/hub_sharded bin && echo same
+ckpt verify --full $DATA/safetensors/hub_bin/pytorch_model.bin.index.json; echo "exit $?"
