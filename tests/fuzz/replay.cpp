@@ -17,6 +17,7 @@
 #include <iterator>
 #include <new>
 #include <optional>
+#include <string_view>
 
 #include "tests/fuzz/guard.hpp"
 #include "tests/fuzz/mutator.hpp"
@@ -34,7 +35,7 @@ struct Options {
     std::uint64_t count = 1000;
     std::uint64_t seed = 1;
     unsigned jobs = 1;
-    std::string layout;  ///< only samples that this layout's mutator knows
+    std::string layout;  ///< only samples that this layout's mutator knows: hdf5, or jld2 for those of Julia among them
     std::optional<std::uint64_t> only;
     std::string save;
     std::vector<std::filesystem::path> inputs;
@@ -91,7 +92,7 @@ public:
             Sample sample{path.string(), Bytes(std::istreambuf_iterator<char>(in), {})};
             const bool is_wanted =
                 options.layout.empty() || std::any_of(mutators_.begin(), mutators_.end(), [&](const auto& mutator) {
-                    return mutator->layout() == options.layout && mutator->knows(sample.bytes);
+                    return is_of(options.layout, *mutator, sample.bytes) && mutator->knows(sample.bytes);
                 });
             if (is_wanted) samples_.push_back(std::move(sample));
         }
@@ -123,6 +124,13 @@ public:
     }
 
 private:
+    /// Julia's files are HDF5 with a header of their own.
+    static bool is_of(const std::string& layout, const Mutator& mutator, const Bytes& bytes) {
+        if (layout != "jld2") return mutator.layout() == layout;
+        const std::string_view head(reinterpret_cast<const char*>(bytes.data()),
+                                    std::min<std::size_t>(bytes.size(), 64));
+        return mutator.layout() == "hdf5" && head.find("Julia") != std::string_view::npos;
+    }
     std::size_t sample_of(std::uint64_t number) const { return static_cast<std::size_t>(number % samples_.size()); }
 
     std::uint64_t seed_;
