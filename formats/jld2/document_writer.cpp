@@ -310,9 +310,7 @@ void DocumentWriter::write_object(const Value& value, ObjectId id, std::vector<A
     if (!is_julia_object(value)) {
         Fields fields;
         for (const VisibleField& field : visible_fields(scratch_, value)) {
-            // Rings of objects are not for Julia to see.
-            const bool is_ring = cuts_.of(value.node()) != nullptr && field.name != "__type__";
-            add_field(fields, field.name, is_ring ? Value::null() : field.value, Unstored::kNever);
+            add_field(fields, field.name, part(value.node(), field.index, field.value), Unstored::kNever);
         }
         return write_fields(type, nullptr, fields, id, std::move(attributes));
     }

@@ -26,6 +26,8 @@ inline constexpr std::string_view kCharType = "Core.Char";
 inline constexpr std::string_view kInt128Type = "Core.Int128";
 inline constexpr std::string_view kUInt128Type = "Core.UInt128";
 inline constexpr std::string_view kBigIntType = "Base.GMP.BigInt";
+/// The type of unions. A plain "Core.Union" without parameters is the union of nothing.
+inline constexpr std::string_view kUnionTypeName = "Core.Union#";
 /// Classes of values that are mere names: an unassigned slot, `missing`, functions, types.
 inline constexpr std::string_view kUndefType = "Core.undef";
 inline constexpr std::string_view kMissingType = "Base.Missing";

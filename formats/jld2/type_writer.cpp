@@ -87,7 +87,7 @@ TypeMessage TypeWriter::data_type() {
 
 Data TypeWriter::data_type_element(TypePtr type) {
     Data data;
-    data.heap(file_.heap_text(type->name));
+    data.heap(file_.heap_text(type->is(kUnionTypeName) ? "Core.Union" : type->name));
     std::vector<ObjectId> parameters;
     for (const TypeParameter& item : type->parameters) parameters.push_back(parameter(item));
     data.heap(file_.heap_references(parameters));

@@ -144,7 +144,7 @@ TypePtr ValueTypes::object_type(const Value& value) {
         if (named == nullptr || named->kind == JuliaType::Kind::kVariable) return types_.plain(kDataTypeType);
         if (named->kind == JuliaType::Kind::kWhere) return types_.plain("Core.UnionAll");
         if (!named->is("Core.Union")) return types_.plain(kDataTypeType);
-        return types_.plain(named->parameters.empty() ? "Core.TypeofBottom" : "Core.Union");
+        return types_.plain(named->parameters.empty() ? "Core.TypeofBottom" : kUnionTypeName);
     }
     return types_.plain("Core.Any");
 }

@@ -66,10 +66,12 @@ std::vector<VisibleField> visible_fields(Pool& scratch, const Value& object) {
     std::unordered_set<std::string> names = {"__type__", "__name__"};
     const auto below = children(object);
     if (below.size() >= kMostFields) return fields;
+    std::size_t index = 0;
     for (const Child& child : below) {
+        const std::size_t at = index++;
         const std::string name = unescaped(child.component);
         const bool is_name = !name.empty() && name.find('\0') == std::string::npos;
-        if (is_name && names.insert(name).second) fields.push_back({name, child.value});
+        if (is_name && names.insert(name).second) fields.push_back({name, child.value, at});
     }
     return fields;
 }

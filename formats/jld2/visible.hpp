@@ -18,6 +18,7 @@ bool is_julia_object(const Value& value);
 struct VisibleField {
     std::string name;
     Value value;
+    std::size_t index = ~std::size_t{0};  ///< among the object's children; of none: what its class says
 };
 /// The fields of the NamedTuple that an object of another language is written as: `__type__`, then its parts by name.
 std::vector<VisibleField> visible_fields(Pool& scratch, const Value& object);
