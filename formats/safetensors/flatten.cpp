@@ -113,13 +113,23 @@ private:
         std::reverse(open.begin() + static_cast<std::ptrdiff_t>(first), open.end());
     }
 
-    void add(const Place& place) {
+    void add(Place place) {
         const TensorNode& tensor = place.value.tensor();
-        if (names_.contains(&tensor)) {
-            if (!keeps_) add_named(place, tensor);  // one tensor at two places has two names
-            return;
+        if (keeps_) {
+            if (names_.contains(&tensor)) return;
+            // The rest says where a tensor stands, so its name may be any.
+            if (!is_strict_utf8(place.name) || place.name == "__metadata__" || paths_.contains(place.name))
+                place.name = free_name();
         }
+        // Without it, one tensor at two places has two names.
         if (add_named(place, tensor)) names_.emplace(&tensor, place.name);
+    }
+
+    std::string free_name() {
+        std::string name;
+        do name = fmt::format("tensor.{}", ++numbered_);
+        while (paths_.contains(name));
+        return name;
     }
 
     bool add_named(const Place& place, const TensorNode& tensor) {
@@ -184,8 +194,7 @@ private:
     /// For the rest: of a tensor that stands where no path leads (an attribute, a key), a name of its own.
     std::string name_of(const TensorNode& tensor) {
         if (const auto found = names_.find(&tensor); found != names_.end()) return found->second;
-        std::string name = "__rest__";
-        while (paths_.contains(name)) name += '_';
+        const std::string name = free_name();
         add_named({{}, name, name, 1}, tensor);
         names_.emplace(&tensor, name);
         return name;
@@ -227,6 +236,7 @@ private:
     const Document& document_;
     bool keeps_;
     Flat flat_;
+    std::size_t numbered_ = 0;
     bool has_depth_ = false;
     bool has_types_ = false;
     std::unordered_map<const Node*, std::string> containers_;

@@ -36,6 +36,8 @@ public:
         // Who names a file so says that reading it runs nothing: an archive of pickles in it is damage, and not read as
         // what it is.
         if (is_named && source.head.starts_with("PK\3\4")) return Evidence::kCertain;
+        // There is no signature: a file cut inside its length is known by its name.
+        if (is_named && source.size_bytes <= st::kPrefixBytes) return Evidence::kLikely;
         const Evidence by_name = is_named ? Evidence::kByName : Evidence::kNo;
         if (source.head.size() <= st::kPrefixBytes || source.head[st::kPrefixBytes] != '{') return by_name;
         if (is_named) return Evidence::kCertain;

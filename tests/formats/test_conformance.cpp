@@ -169,7 +169,8 @@ TEST_CASE("a file cut at any place is damaged, never something else") {
         const std::string whole = scratch.file("whole");
         write(*format, test::generate_for(format->name(), {.seed = 3, .max_depth = 3}), whole, context);
         const std::string bytes = slurp(whole);
-        const std::string cut = scratch.file("cut");
+        // A safetensors file has no signature, so within its first eight bytes its name alone says what it is.
+        const std::string cut = scratch.file(format->name() == "safetensors" ? "cut.safetensors" : "cut");
         std::vector<std::size_t> lengths;
         for (std::size_t i = 0; i < 16; ++i) lengths.push_back(bytes.size() * i / 16);
         for (std::size_t i = 1; i < 40; ++i) lengths.push_back(i);

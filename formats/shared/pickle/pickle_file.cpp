@@ -12,7 +12,8 @@ namespace ckpt {
 
 bool begins_like_pickle(std::string_view head) noexcept {
     if (head.empty() || head[0] != '\x80') return false;
-    return head.size() == 1 || static_cast<unsigned char>(head[1]) <= 5;
+    if (head.size() > 1 && static_cast<unsigned char>(head[1]) > 5) return false;
+    return head.size() < 3 || head[2] != '\0';  // no opcode, but part of a length in other layouts
 }
 
 bool may_be_old_pickle(std::string_view head) noexcept {
