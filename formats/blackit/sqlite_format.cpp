@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <memory>
 #include <unordered_map>
 
@@ -100,8 +101,13 @@ Value scalar_of(Pool& pool, const Statement& row, int column) {
     switch (sqlite3_column_type(row.get(), column)) {
         case SQLITE_INTEGER:
             return Value::integer(sqlite3_column_int64(row.get(), column));
-        case SQLITE_FLOAT:
-            return Value::real(sqlite3_column_double(row.get(), column));
+        case SQLITE_FLOAT: {
+            // convergence_precision counts decimals, and the package fails on 4.0; it is its column that makes it one.
+            const double number = sqlite3_column_double(row.get(), column);
+            if (number == std::floor(number) && std::abs(number) < 1e9)
+                return Value::integer(static_cast<std::int64_t>(number));
+            return Value::real(number);
+        }
         case SQLITE_TEXT:
             return pool.string(bytes_of(row, column));
         case SQLITE_BLOB:

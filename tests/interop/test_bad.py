@@ -40,7 +40,7 @@ with open(FIXTURES / "torch/bad/outcomes.tsv") as table:
         elif what == "damaged":
             good = code == 4 or (either and code == 0)
         elif what == "foreign":
-            good = code == 3
+            good = code == 3 or ("may read it" in row["what"] and code == 0)  # a bare pickle has a layout of its own
         elif what == "warn":
             good = code == 0 and "warning" in err
         elif what == "reads":

@@ -120,10 +120,13 @@ class Comparison:
                     self.objects(where, p, q)
 
 
-def tools_take(path, what):
+def tools_take(path, what, original=None):
     for tool in (["h5dump"], ["h5ls", "-r"], ["h5repack", "-L"]):
         target = [str(path.with_suffix(".packed"))] if tool[0] == "h5repack" else []
         done = subprocess.run([*tool, str(path), *target], capture_output=True)
+        if done.returncode != 0 and original and subprocess.run([*tool, str(original), *target], capture_output=True).returncode != 0:
+            tally.skip(f"{tool[0]} cannot take what h5py wrote either")  # time types
+            continue
         said = done.stderr or done.stdout[-200:]
         tally.check(done.returncode == 0 and b"error" not in done.stderr.lower(), f"{what}: {tool[0]}: {said[:200]!r}")
 
@@ -152,7 +155,7 @@ def kept(folder, source):
             tally.check(f"{source.name}:{path}" in EXCEPTIONS, f"{source.name} {way}: {path}: {how}")
         tally.passed += 1
         if way == "straight" and "plugins" not in source.name and "compressors" not in source.name and "filters" not in source.name and "zstd" not in source.name:
-            tools_take(copy, source.name)
+            tools_take(copy, source.name, source)
 
 
 def large_group(folder):
