@@ -16,6 +16,6 @@ broken; printf '{"weight_map": [' > bad/model.safetensors.index.json; ckpt inspe
 # A cache keeps the bytes in one place, and links to them by name.
 broken; mkdir blobs snapshot; for file in bad/*; do mv $file blobs/; ln -s ../blobs/$(basename $file) snapshot/$(basename $file); done; ckpt convert snapshot --overwrite again/all.pt && cmp all.pt again/all.pt && echo same
 # The same of torch's own files.
-ckpt inspect $DATA/safetensors/hub_bin | head -3
+(cd $DATA/safetensors && ckpt inspect hub_bin | head -3)
 ckpt convert $DATA/safetensors/hub_bin bin --to safetensors --shard-size 6000 && diff -x '*.json' -r $DATA/safetensors/hub_sharded bin && echo same
-ckpt verify --full $DATA/safetensors/hub_bin/pytorch_model.bin.index.json; echo "exit $?"
+(cd $DATA/safetensors && ckpt verify --full hub_bin/pytorch_model.bin.index.json); echo "exit $?"
