@@ -26,7 +26,7 @@ _ckpt() {
         formats) words="--json" ;;
     esac
     case $cur in
-        -*) COMPREPLY=($(compgen -W "$words --quiet --verbose --progress --no-progress --threads --help" -- "$cur")) ;;
+        -*) COMPREPLY=($(compgen -W "$words --quiet --verbose --progress --no-progress --allow-external --threads --help" -- "$cur")) ;;
         *) COMPREPLY=($(compgen -f -- "$cur")) ;;
     esac
 }

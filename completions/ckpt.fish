@@ -75,5 +75,6 @@ complete -c ckpt -l quiet
 complete -c ckpt -l verbose
 complete -c ckpt -l progress
 complete -c ckpt -l no-progress
+complete -c ckpt -l allow-external
 complete -c ckpt -l threads
 complete -c ckpt -l help

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
 
 namespace ckpt {
@@ -29,7 +30,10 @@ struct Context {
     std::function<void(std::string_view)> on_note;     ///< something the user may want to know (a class kept as a tag)
     std::function<void(std::uint64_t done_bytes, std::uint64_t total_bytes)> on_progress;
     Limits limits;
-    unsigned threads = 0;                       ///< worker threads; 0 = one per core
+    unsigned threads = 0;  ///< worker threads; 0 = one per core
+    /// Folder whose files may be read where a checkpoint names them as part of its data; empty: none, ".": that of the
+    /// checkpoint.
+    std::string external_folder;
     const std::atomic<bool>* cancel = nullptr;  ///< raised by a signal handler: stop at the next safe point
     std::shared_ptr<IoCounters> io = std::make_shared<IoCounters>();
 

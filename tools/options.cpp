@@ -18,6 +18,8 @@ void declare_general(CLI::App& app, GeneralOptions& options) {
     app.add_flag("-v,--verbose", options.verbose, "End with peak memory and the bytes read and written, on stderr");
     app.add_flag("--progress", options.progress, "Show progress even when stderr is no terminal");
     app.add_flag("--no-progress", options.no_progress, "Show no progress");
+    app.add_flag("--allow-external", options.allow_external,
+                 "Read other files of the checkpoint's own folder where it names them as part of its data");
     app.add_option("-j,--threads", options.threads, "Worker threads (default: one per core)")
         ->type_name("N")
         ->check(CLI::Range(1, 1024));

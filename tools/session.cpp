@@ -49,6 +49,7 @@ Session::Session(const std::atomic<bool>* cancel)
 void Session::apply(const GeneralOptions& options) {
     options_ = options;
     context_.threads = options.threads;
+    if (options.allow_external) context_.external_folder = ".";  // of the checkpoint
     shows_progress_ = options.progress || (!options.no_progress && !options.quiet && ::isatty(STDERR_FILENO) == 1);
     if (shows_progress_) {
         context_.on_progress = [this](std::uint64_t done, std::uint64_t total) { show_progress(done, total); };

@@ -19,6 +19,7 @@ struct GeneralOptions {
     bool progress = false;
     bool no_progress = false;
     unsigned threads = 0;
+    bool allow_external = false;
 };
 
 /// stdout carries data only; everything else goes to stderr.

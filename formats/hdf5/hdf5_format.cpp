@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "formats/hdf5/external_files.hpp"
 #include "formats/hdf5/read_document.hpp"
 #include "formats/hdf5/verify_data.hpp"
 #include "formats/hdf5/write_document.hpp"
@@ -60,7 +61,8 @@ std::shared_ptr<const h5::H5File> open_file(const Source& source, const Context&
     if (source.is_folder) throw Error(ErrorCode::kNotCheckpoint, "is a folder, not an HDF5 file");
     if (is_keras_archive(source)) return open_keras(source, context);
     try {
-        return h5::H5File::open(file_blob({source.file, 0, source.size_bytes}), context);
+        return h5::H5File::open(file_blob({source.file, 0, source.size_bytes}), context, h5::Dialect::kHdf5,
+                                hdf5::sibling_opener(source.path, context));
     } catch (const Error& error) {
         if (error.code() == ErrorCode::kNotCheckpoint) throw Error(error.code(), describe_stranger(source));
         throw;

@@ -237,12 +237,19 @@ def compare(path, *more, due=0, manifest=None):
 
 
 def external(folder):
-    """Other files: refused by name."""
+    """Other files: refused by name, and read where that is allowed and they lie in the same folder."""
     (folder / "raw.bin").write_bytes(bytes(range(64)))
     (folder / "below").mkdir()
     (folder / "below" / "part.bin").write_bytes(b"\1\2\3\4")
     with h5py.File(folder / "source.h5", "w") as file:
         file["x"] = np.arange(12.0)
+    with h5py.File(folder / "outside.h5", "w") as file:
+        file.create_dataset("d", (4,), "u1", external=[(str(folder.parent / "secret.bin"), 0, 4)])
+        file.create_dataset("up", (4,), "u1", external=[("../secret.bin", 0, 4)])
+    (folder / "link.bin").symlink_to("../secret.bin")
+    (folder.parent / "secret.bin").write_bytes(b"abcd")
+    with h5py.File(folder / "linked.h5", "w") as file:
+        file.create_dataset("d", (4,), "u1", external=[("link.bin", 0, 4)])
     path = folder / "external.h5"
     with h5py.File(path, "w") as file:
         file["plain"] = np.arange(3)
@@ -256,6 +263,14 @@ def external(folder):
     entries = {e["path"]: e for e in json.loads(out)["entries"]}
     tally.check(code == 5 and all(f"'{name}'" in err for name in ("raw", "past_the_end", "virtual")), f"refused by name: {code} {err}")
     tally.check("raw.bin" in err and "source.h5" in err and entries["raw"]["type"] == "damaged" and entries["plain"]["kind"] == "tensor", f"names: {err}")
+    import os
+    here = os.getcwd()
+    os.chdir(folder)  # where the library looks for external data
+    compare(path, "--allow-external")
+    os.chdir(here)
+    for name in ("outside.h5", "linked.h5"):
+        code, out, err = run(options.ckpt, "inspect", "--json", folder / name, "--allow-external")
+        tally.check(code == 5 and "outside of the folder" in err, f"{name}: {code} {err}")
 
 
 def others(folder):
