@@ -61,7 +61,7 @@ public:
         if (takes_all) selection_.rules.push_back({true, Glob("**")});
         const Format* forced = from_.empty() ? nullptr : &session.layout(from_);
         Document document = salvage_ ? salvage_document(session.registry(), input_, session.context(), forced)
-                                           : read_document(session.registry(), input_, session.context(), forced);
+                                     : read_document(session.registry(), input_, session.context(), forced);
         for (const Error& lost : document.damage) session.error(lost.what());
         refuse_same_file(input_, output_file_);
         add_aliases(document);
