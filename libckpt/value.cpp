@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <new>
 
 #include "libckpt/error.hpp"
 
@@ -306,6 +307,26 @@ void TensorNode::check_bounds(std::string_view path) const {
     }
 }
 
+Pool::~Pool() {
+    if (!blocks_.empty()) blocks_.back().unused = left_;
+    for (const Block& block : blocks_) {
+        std::byte* at = block.bytes.get();
+        for (std::byte* const end = at + (block.size - block.unused); at != end;) {
+            Node* node = std::launder(reinterpret_cast<Node*>(at));
+            at += node->pool_bytes_;
+            node->~Node();
+        }
+    }
+}
+
+void Pool::add_block() {
+    if (!blocks_.empty()) blocks_.back().unused = left_;
+    const std::size_t size = blocks_.empty() ? kFirstBlockBytes : std::min(kMostBlockBytes, 2 * blocks_.back().size);
+    blocks_.push_back({std::make_unique_for_overwrite<std::byte[]>(size), size, 0});
+    next_ = blocks_.back().bytes.get();
+    left_ = size;
+}
+
 Value Pool::string(std::string text) {
     auto* node = make<StringNode>();
     node->text = std::move(text);
@@ -361,8 +382,8 @@ Value Pool::typed_scalar(Value value, std::string type) {
     return Value::of(node);
 }
 
-std::vector<std::int64_t> contiguous_strides(const std::vector<std::int64_t>& shape) {
-    std::vector<std::int64_t> strides(shape.size());
+SizeList contiguous_strides(const SizeList& shape) {
+    SizeList strides(shape.size());
     std::int64_t step = 1;
     for (std::size_t i = shape.size(); i-- > 0;) {
         strides[i] = step;
@@ -370,8 +391,8 @@ std::vector<std::int64_t> contiguous_strides(const std::vector<std::int64_t>& sh
     }
     return strides;
 }
-std::vector<std::int64_t> column_major_strides(const std::vector<std::int64_t>& shape) {
-    std::vector<std::int64_t> strides(shape.size());
+SizeList column_major_strides(const SizeList& shape) {
+    SizeList strides(shape.size());
     std::int64_t step = 1;
     for (std::size_t i = 0; i < shape.size(); ++i) {
         strides[i] = step;

@@ -13,26 +13,11 @@
 
 #include "libckpt/blob.hpp"
 #include "libckpt/dtype.hpp"
+#include "libckpt/kind.hpp"
+#include "libckpt/label.hpp"
+#include "libckpt/size_list.hpp"
 
 namespace ckpt {
-
-enum class Kind : std::uint8_t {
-    kNull,
-    kBool,
-    kInt,
-    kFloat,
-    kComplex,
-    kString,
-    kBytes,
-    kList,
-    kTuple,
-    kSet,
-    kDict,
-    kTensor,
-    kObject
-};
-/// "null", "bool", "int", ... as `inspect --json` prints them.
-std::string_view kind_name(Kind kind) noexcept;
 
 struct Node;
 struct StringNode;
@@ -123,23 +108,27 @@ struct Recipe {
 };
 
 /// The common part of all nodes. Nodes are made by a Pool, filled by one thread, and constant once their document is
-/// handed out.
+/// handed out. A document may have millions: they are kept small.
 struct Node {
     explicit Node(Kind node_kind) : kind(node_kind) {}
     virtual ~Node() = default;
     Node(const Node&) = delete;
     Node& operator=(const Node&) = delete;
 
-    Kind kind;
-    std::string type;                ///< class name ("collections.OrderedDict"); empty for the plain kind
+    Label type;                      ///< class name ("collections.OrderedDict"); empty for the plain kind
     std::unique_ptr<Recipe> recipe;  ///< where the type alone does not say how to make it again
     /// Attributes with the prefix of the format that owns them ("hdf5:units", "torch:location"); null when there are
     /// none.
     std::unique_ptr<NamedValues> attributes;
+    Kind kind;
 
     /// The attribute, or nullptr.
     const Value* attribute(std::string_view name) const noexcept;
     void set_attribute(std::string_view name, Value value);
+
+private:
+    friend class Pool;
+    std::uint16_t pool_bytes_ = 0;  ///< what it takes of its pool
 };
 
 /// A bool, int, float or complex that has a class of its own (numpy.float32, an IntEnum), or needs more than 64 bits.
@@ -179,7 +168,7 @@ struct DictNode : Node {
 struct Storage {
     BlobPtr blob;  ///< little-endian elements
     /// What the file called the storage ("torch:location" cuda:0 and the like); owned by the format that read it.
-    std::string location;
+    Label location;
 };
 using StoragePtr = std::shared_ptr<const Storage>;
 
@@ -199,14 +188,14 @@ struct Quantization {
 struct TensorNode : Node {
     TensorNode() : Node(Kind::kTensor) {}
     DType dtype = DType::kFloat32;
-    std::vector<std::int64_t> shape;  ///< logical order: W[i, j] is the same element in every language; -1 = ragged
-    std::vector<std::int64_t> stride;
+    bool conj = false;  ///< logical elements are the conjugates of the stored ones
+    bool neg = false;   ///< logical elements are the negatives of the stored ones
+    bool requires_grad = false;
+    SizeList shape;  ///< logical order: W[i, j] is the same element in every language; -1 = ragged
+    SizeList stride;
     std::int64_t offset = 0;
     StoragePtr storage;  ///< null: no data (meta, uninitialized) or composite
-    bool conj = false;   ///< logical elements are the conjugates of the stored ones
-    bool neg = false;    ///< logical elements are the negatives of the stored ones
-    bool requires_grad = false;
-    std::string layout;  ///< empty = strided; "sparse_coo", "sparse_csr", ..., "nested", "meta", "uninitialized"
+    Label layout;        ///< empty = strided; "sparse_coo", "sparse_csr", ..., "nested", "meta", "uninitialized"
     std::unique_ptr<Quantization> quantization;
     NamedValues parts;  ///< of composite tensors: indices, values; components of nested ones by number
     Value dict;         ///< attributes that hang on the tensor (`__dict__`), or null
@@ -239,17 +228,23 @@ void for_each_value(Node& node, const std::function<void(Value&)>& visit);
 class Pool {
 public:
     Pool() = default;
+    ~Pool();
     Pool(const Pool&) = delete;
     Pool& operator=(const Pool&) = delete;
 
     template <typename T, typename... Args>
     T* make(Args&&... args) {
-        auto node = std::make_unique<T>(std::forward<Args>(args)...);
-        T* raw = node.get();
-        nodes_.push_back(std::move(node));
-        return raw;
+        static_assert(alignof(T) <= kAlignment && sizeof(T) <= kFirstBlockBytes);
+        constexpr std::size_t bytes = (sizeof(T) + kAlignment - 1) / kAlignment * kAlignment;
+        if (left_ < bytes) add_block();
+        T* node = new (next_) T(std::forward<Args>(args)...);
+        node->pool_bytes_ = static_cast<std::uint16_t>(bytes);
+        next_ += bytes;
+        left_ -= bytes;
+        ++size_;
+        return node;
     }
-    std::size_t size() const noexcept { return nodes_.size(); }
+    std::size_t size() const noexcept { return size_; }
 
     Value string(std::string text);
     Value bytes(std::string bytes);
@@ -264,13 +259,27 @@ public:
     Value typed_scalar(Value value, std::string type);
 
 private:
-    std::vector<std::unique_ptr<Node>> nodes_;
+    static constexpr std::size_t kAlignment = 8;
+    static constexpr std::size_t kFirstBlockBytes = 4096;
+    static constexpr std::size_t kMostBlockBytes = std::size_t{256} << 10;
+    void add_block();
+
+    /// Nodes one behind the other, up to `left_` bytes before the end of the last block, `unused` of the others.
+    struct Block {
+        std::unique_ptr<std::byte[]> bytes;
+        std::size_t size = 0;
+        std::size_t unused = 0;
+    };
+    std::vector<Block> blocks_;
+    std::byte* next_ = nullptr;
+    std::size_t left_ = 0;
+    std::size_t size_ = 0;
 };
 
 /// Row-major strides of a shape, in elements, as torch gives them (a dimension of size 0 counts as 1).
-std::vector<std::int64_t> contiguous_strides(const std::vector<std::int64_t>& shape);
+SizeList contiguous_strides(const SizeList& shape);
 /// Column-major strides (Julia, Fortran).
-std::vector<std::int64_t> column_major_strides(const std::vector<std::int64_t>& shape);
+SizeList column_major_strides(const SizeList& shape);
 /// Decimal text of an integer given as little-endian two's complement; "0x" and hexadecimal digits, after a minus where
 /// it is negative, when it is wider than 8192 bytes (decimal takes quadratic time).
 std::string decimal_text(std::string_view twos_complement);
