@@ -222,7 +222,7 @@ private:
         if (!number || !size || !stride || *size < 0) return nullptr;
         const bool is_packed = dtype_width(tensor.dtype) == 0;
         BlobPtr elements = is_packed ? tensor.storage->blob : logical_blob(tensor);
-        tensor.shape = is_packed ? integers("shape").value_or(tensor.shape) : tensor.shape;
+        if (is_packed) tensor.shape = integers("shape").value_or(tensor.shape);
         tensor.stride = *stride;
         tensor.offset = integer("offset").value_or(0);
         tensor.conj = flag("conj");
