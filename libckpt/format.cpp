@@ -51,6 +51,8 @@ std::string describe_stranger(const Source& source) {
     return fmt::format("is no checkpoint of a known layout (it begins with{})", bytes);
 }
 
+void Format::name_model(Document&) const {}
+
 std::vector<Finding> Format::verify(const Source& source, VerifyLevel, const Context& context) const {
     try {
         read(source, context);

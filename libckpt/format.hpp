@@ -80,6 +80,10 @@ public:
     /// Structure now, bytes later. Throws Error without a file name.
     virtual Document read(const Source& source, const Context& context) const = 0;
 
+    /// `document` is the model alone of one that was read: gives its parts the names that the program which wrote it
+    /// has for them, where the file's paths are others (Keras: layers by name). The default leaves them.
+    virtual void name_model(Document& document) const;
+
     /// Everything that `plan` would lose, in document order.
     virtual std::vector<Loss> preflight(const Document& document, const WriteOptions& options) const = 0;
 

@@ -65,9 +65,11 @@ public:
         for (const Error& lost : document.damage) session.error(lost.what());
         refuse_same_file(input_, output_file_);
         add_aliases(document);
-        const Selected taken = select(document, selection_, Side::kTaken);
+        Selected taken = select(document, selection_, Side::kTaken);
         if (taken.leaves == 0 && takes_all) throw_error(ErrorCode::kDamaged, "{}: nothing of it is whole", input_);
         if (taken.leaves == 0) return session.no(fmt::format("{}: nothing is selected", input_));
+        const Format* read_by = session.registry().by_name(document.format);
+        if (selection_.model_only && read_by != nullptr) read_by->name_model(taken.document);
         if (!rest_.empty()) check_rest(session);
         const ExitCode code = write_document(session, taken.document, output_file_, output_);
         if (code != ExitCode::kYes) return code;

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "formats/hdf5/external_files.hpp"
+#include "formats/hdf5/keras_names.hpp"
 #include "formats/hdf5/read_document.hpp"
 #include "formats/hdf5/verify_data.hpp"
 #include "formats/hdf5/write_document.hpp"
@@ -69,6 +70,12 @@ std::shared_ptr<const h5::H5File> open_file(const Source& source, const Context&
     }
 }
 
+/// MATLAB says at the file's beginning, in a user block, that it wrote it.
+hdf5::AxisOrder axes_of(const Source& source) noexcept {
+    const bool is_matlab = source.head.starts_with("MATLAB 7.3 MAT-file");
+    return is_matlab ? hdf5::AxisOrder::kReversed : hdf5::AxisOrder::kStored;
+}
+
 /// What else the archive has: how the model is built, and by which version.
 void add_keras_texts(const Source& source, const Context& context, Document& document) {
     const ZipDirectory archive = ZipDirectory::read(source.file, context);
@@ -107,10 +114,12 @@ public:
     }
 
     Document read(const Source& source, const Context& context) const override {
-        Document document = hdf5::read_document(open_file(source, context), source.path, context);
+        Document document = hdf5::read_document(open_file(source, context), source.path, axes_of(source), context);
         if (is_keras_archive(source)) add_keras_texts(source, context, document);
         return document;
     }
+
+    void name_model(Document& document) const override { hdf5::name_keras_model(document); }
 
     std::vector<Loss> preflight(const Document&, const WriteOptions&) const override { return {}; }
 

@@ -9,6 +9,7 @@
 #include "formats/hdf5/original_layout.hpp"
 #include "formats/hdf5/original_type.hpp"
 #include "formats/hdf5/own_attributes.hpp"
+#include "formats/hdf5/programs.hpp"
 #include "formats/hdf5/schema.hpp"
 #include "formats/hdf5/tables.hpp"
 #include "formats/hdf5/text.hpp"
@@ -36,9 +37,11 @@ public:
 
 class DocumentReader {
 public:
-    DocumentReader(const std::shared_ptr<const h5::H5File>& file, const std::string& file_name, const Context& context)
+    DocumentReader(const std::shared_ptr<const h5::H5File>& file, const std::string& file_name, AxisOrder axes,
+                   const Context& context)
         : file_(file),
           file_name_(file_name),
+          axes_(axes),
           context_(context),
           elements_(*file, document_.pool(), context),
           types_(document_.pool()),
@@ -198,17 +201,6 @@ private:
             return;
         }
         throw_damaged("there is no group '{}', in which values should stand aside", aside_name_);
-    }
-
-    /// Who wrote a file that is not ours, as far as its root says so.
-    static std::string producer_of(const OwnAttributes& attributes) {
-        for (const h5::Attribute& attribute : attributes.foreign()) {
-            if (attribute.name == "keras_version" || attribute.name == "backend") return "Keras";
-            if (attribute.name == "PYTABLES_FORMAT_VERSION") return "PyTables";
-            if (attribute.name == "_NCProperties") return "netCDF-4";
-            if (attribute.name == "encoding-type") return "anndata";
-        }
-        return "";
     }
 
     Value linked_value(const h5::Link& link, StringNode* key, std::size_t parent, std::uint64_t group) {
@@ -482,7 +474,11 @@ private:
         }
         const bool is_own_type = (kind && *kind != Kind::kTensor) || attributes->has(kDType);
         if (!is_own_type) types_.keep(value, dataset.type, dataset.space);
-        layouts_.keep(value, dataset);
+        if (axes_ == AxisOrder::kReversed && value.is(Kind::kTensor) && is_matlab_array(*attributes)) {
+            reverse_axes(value.tensor());
+        } else {
+            layouts_.keep(value, dataset);
+        }
         const bool is_decorated = !attributes->foreign().empty() || attributes->has(kAttributes);
         if (value.node() == nullptr && is_decorated) value = with_node(value);
         if (const auto type = attributes->text(kType); type && !type->empty()) {
@@ -661,6 +657,7 @@ private:
 
     const std::shared_ptr<const h5::H5File>& file_;
     const std::string& file_name_;
+    AxisOrder axes_;
     const Context& context_;
     Document document_;
     ElementReader elements_;
@@ -683,9 +680,9 @@ private:
 
 }  // namespace
 
-Document read_document(const std::shared_ptr<const h5::H5File>& file, const std::string& file_name,
+Document read_document(const std::shared_ptr<const h5::H5File>& file, const std::string& file_name, AxisOrder axes,
                        const Context& context) {
-    return DocumentReader(file, file_name, context).run();
+    return DocumentReader(file, file_name, axes, context).run();
 }
 
 }  // namespace ckpt::hdf5

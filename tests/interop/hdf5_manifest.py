@@ -3,6 +3,7 @@
 #   - scalars (and texts, None) that several links lead to are shown at each: they have no identity, in any layout;
 #   - a soft link is shown as what it leads to;
 #   - compounds are dicts of columns: their digest is of no column, so columns are compared by the values that the manifest lists;
+#   - arrays of MATLAB's files have MATLAB's axes, which are the file's in reverse;
 #   - floats that no language has (8, 24, 80 bits) are read as the next wider ones, so the digest is of those;
 #   - data that no program wrote (the time type, complex32 of h5py) have no values to compare.
 import hashlib
@@ -82,6 +83,20 @@ def count_of(shape):
     return count
 
 
+def reversed_axes(values, shape):
+    """Row-major elements with the axes in reverse, row-major again."""
+    places = [()]
+    for dim in shape[::-1]:
+        places = [place + (i,) for place in places for i in range(dim)]
+    result = []
+    for place in places:
+        at = 0
+        for i, dim in zip(place[::-1], shape):
+            at = at * dim + i
+        result.append(values[at])
+    return result
+
+
 class Comparer:
     def __init__(self, manifest, ours):
         self.manifest, self.problems = manifest, []
@@ -153,6 +168,9 @@ class Comparer:
                 self.problem(path, f"is refused by name, shown as {found['kind']}")
             return
         kind = entry["type"]
+        if self.manifest.get("file", "").endswith(".mat") and "MATLAB_class" in entry.get("attributes", {}) and len(entry["shape"] or ()) > 1 and number_of(kind):
+            first = entry["first"] if len(entry["first"]) == count_of(entry["shape"]) else None
+            return self.value(path, kind, entry["shape"][::-1], first and reversed_axes(first, entry["shape"]))
         if found["kind"] == "shared":  # a soft link before it was the first to lead here
             path = found["same_as"]
         self.value(path, kind, entry["shape"], entry.get("first"), entry.get("sha256"), entry.get("sha256_of_stored_bits"))

@@ -12,7 +12,7 @@ except ImportError:
     hdf5plugin = None
 import h5py_manifest
 import hdf5_manifest
-from common import Tally, arguments, run, scratch
+from common import FIXTURES, Tally, arguments, run, scratch
 
 options = arguments()
 tally = Tally("HDF5 files as h5py reads them")
@@ -340,6 +340,31 @@ def others(folder):
         compare(folder / "plugins.h5")
 
 
+def keras(folder):
+    """The model alone: Keras's layers by name, in its order, weight for weight."""
+    if not FIXTURES.is_dir():
+        return tally.skip("the fixture collection is not beside the repository")
+    known = json.loads((FIXTURES / "hdf5/keras3_legacy_model.h5.expected.json").read_text())["entries"]
+    by_path = {e["path"]: e for e in known}
+    due = []  # the old format says all names; the three files hold one model
+    for layer in by_path["model_weights"]["attributes"]["layer_names"]["first"]:
+        for weight in by_path[f"model_weights/{layer}"]["attributes"]["weight_names"].get("first", []):
+            due.append((layer, weight, by_path[f"model_weights/{layer}/{weight}"]["sha256"]))
+    for name in ("keras3_legacy_model.h5", "keras3.weights.h5", "keras3.keras"):
+        output = folder / f"model_of_{name}.h5"
+        code, out, err = run(options.ckpt, "extract", FIXTURES / "hdf5" / name, "--model-only", "-o", output)
+        if not tally.check(code == 0, f"extract {name}: {code} {err}"):
+            continue
+        entries = json.loads(run(options.ckpt, "inspect", "--json", "--digest=sha256", output)[1])["entries"]
+        found = [(e["path"], e["sha256"]) for e in entries if e["kind"] == "tensor"]
+        wanted = [(f"{layer}/{weight.split('/')[-1]}" if "legacy" in name else layer, sha) for layer, weight, sha in due]
+        if "legacy" not in name:
+            found = [(path.split("/")[0], sha) for path, sha in found]
+        if name == "keras3.weights.h5":  # without a configuration the order of layers is the file's
+            found, wanted = sorted(found), sorted(wanted)
+        tally.check(found == wanted, f"{name}: {found} instead of {wanted}")
+
+
 VERSIONS = ("earliest", "v108", "v110", "v112", "v114", "latest")
 with scratch() as name:
     folder = pathlib.Path(name) / "files"
@@ -365,4 +390,5 @@ with scratch() as name:
             tally.skip("the HDF5 library of h5py cannot be asked for shared messages")
     external(folder)
     others(folder)
+    keras(folder)
 tally.finish()
