@@ -62,7 +62,9 @@ public:
         if (i >= size_) throw std::out_of_range("SizeList::at");
         return data()[i];
     }
+    std::int64_t& front() noexcept { return data()[0]; }
     std::int64_t front() const noexcept { return data()[0]; }
+    std::int64_t& back() noexcept { return data()[size_ - 1]; }
     std::int64_t back() const noexcept { return data()[size_ - 1]; }
 
     /// Puts a number before `at`.

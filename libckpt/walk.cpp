@@ -2,8 +2,11 @@
 #include "libckpt/walk.hpp"
 
 #include <algorithm>
+#include <deque>
+#include <optional>
 
 #include "libckpt/path.hpp"
+#include "libckpt/text_arena.hpp"
 
 namespace ckpt {
 namespace {
@@ -81,19 +84,29 @@ bool is_tracked(const Value& value) {
 /// visits are not.
 constexpr std::size_t kMostRepeatedTuples = 1000;
 
-/// Where nodes were met first: the meeting of the parent, and the component. Paths are rebuilt from this. Components
-/// stand one behind the other in one text: a walk meets hundreds of thousands of nodes.
+/// Where nodes were met first: the meeting of the parent, and the component. Paths are rebuilt from this. A walk meets
+/// hundreds of thousands of nodes: nothing is allocated for each of them.
 class Meetings {
 public:
-    Meetings() : meetings_{{0, 0}} {}
-    std::size_t size() const { return meetings_.size(); }
-    void add(std::size_t parent, std::string_view component) {
-        meetings_.push_back({parent, components_.size()});
-        components_ += component;
+    /// The root's, which counts as met where it is a node that is tracked.
+    explicit Meetings(const Node* root) : meetings_{{root, {}, 0}}, slots_(64) {
+        if (root != nullptr) add_slot(0);
     }
-    std::string path(std::size_t index) const {
+    /// The first meeting of a node, or nullopt.
+    std::optional<std::size_t> find(const Node* node) const {
+        const std::uint32_t held = slots_[slot_of(node)];
+        return held != 0 ? std::optional<std::size_t>(held - 1) : std::nullopt;
+    }
+    /// One that was met before keeps its first meeting.
+    std::size_t add(const Node* node, std::size_t parent, std::string_view component) {
+        const std::size_t meeting = meetings_.size();
+        meetings_.push_back({node, texts_.keep(component), static_cast<std::uint32_t>(parent)});
+        add_slot(meeting);
+        return meeting;
+    }
+    std::string path(std::size_t meeting) const {
         std::vector<std::string_view> components;
-        for (; index != 0; index = meetings_[index].parent) components.push_back(component(index));
+        for (; meeting != 0; meeting = meetings_[meeting].parent) components.push_back(meetings_[meeting].component);
         std::string path;
         for (auto it = components.rbegin(); it != components.rend(); ++it) {
             if (it != components.rbegin()) path += '/';
@@ -104,50 +117,36 @@ public:
 
 private:
     struct Meeting {
-        std::size_t parent;
-        std::size_t component_at;
+        const Node* node;
+        std::string_view component;
+        std::uint32_t parent;  ///< there are fewer than 2^32 nodes in a document
     };
-    std::string_view component(std::size_t index) const {
-        const std::size_t begin = meetings_[index].component_at;
-        const std::size_t end = index + 1 < meetings_.size() ? meetings_[index + 1].component_at : components_.size();
-        return std::string_view(components_).substr(begin, end - begin);
-    }
-    std::vector<Meeting> meetings_;
-    std::string components_;
-};
 
-/// Nodes and their meetings: a hash table without nodes of its own, of which a walk over many values has most to do.
-class Seen {
-public:
-    /// The meeting of a node; `meeting` if it is new.
-    std::pair<std::size_t, bool> try_emplace(const Node* node, std::size_t meeting) {
-        if (2 * (count_ + 1) > slots_.size()) grow();
-        Slot& slot = find(node);
-        if (slot.node != nullptr) return {slot.meeting, false};
-        slot = {node, meeting};
-        ++count_;
-        return {meeting, true};
-    }
-
-private:
-    struct Slot {
-        const Node* node = nullptr;
-        std::size_t meeting = 0;
-    };
-    Slot& find(const Node* node) {
+    /// Of the slot that has the node, or the empty one where it belongs.
+    std::size_t slot_of(const Node* node) const {
         const std::size_t mask = slots_.size() - 1;
-        std::size_t at = (reinterpret_cast<std::uintptr_t>(node) >> 4) * 0x9e3779b97f4a7c15U >> 20 & mask;
-        while (slots_[at].node != nullptr && slots_[at].node != node) at = (at + 1) & mask;
-        return slots_[at];
+        std::size_t at = (reinterpret_cast<std::uintptr_t>(node) >> 3) * 0x9e3779b97f4a7c15U >> 20 & mask;
+        while (slots_[at] != 0 && meetings_[slots_[at] - 1].node != node) at = (at + 1) & mask;
+        return at;
+    }
+    void add_slot(std::size_t meeting) {
+        if (4 * (count_ + 1) > 3 * slots_.size()) grow();
+        std::uint32_t& held = slots_[slot_of(meetings_[meeting].node)];
+        if (held != 0) return;
+        held = static_cast<std::uint32_t>(meeting + 1);
+        ++count_;
     }
     void grow() {
-        std::vector<Slot> old(std::max<std::size_t>(64, 2 * slots_.size()));
+        std::vector<std::uint32_t> old(2 * slots_.size());
         old.swap(slots_);
-        for (const Slot& slot : old) {
-            if (slot.node != nullptr) find(slot.node) = slot;
+        for (const std::uint32_t held : old) {
+            if (held != 0) slots_[slot_of(meetings_[held - 1].node)] = held;
         }
     }
-    std::vector<Slot> slots_;
+
+    std::deque<Meeting> meetings_;
+    TextArena texts_;
+    std::vector<std::uint32_t> slots_;  ///< numbers from 1 on; 0 where nothing is
     std::size_t count_ = 0;
 };
 
@@ -214,8 +213,7 @@ void walk(const Value& root, const std::function<WalkStep(const Visit&)>& visit,
         std::size_t path_length = 0;  // of the parent
         std::size_t meeting = 0;
     };
-    Seen seen;
-    Meetings meetings;
+    Meetings meetings(is_tracked(root) ? root.node() : nullptr);
     std::vector<Level> stack;
     std::string path;
     std::size_t repeated_tuples = 0;
@@ -224,17 +222,16 @@ void walk(const Value& root, const std::function<WalkStep(const Visit&)>& visit,
     const auto enter = [&](const Value& value, const std::string& component, std::size_t parent_meeting) {
         const std::size_t depth = stack.size();
         std::size_t meeting = 0;
-        if (is_tracked(value)) {
-            meeting = depth == 0 ? 0 : meetings.size();
-            const auto [first_meeting, is_new] = seen.try_emplace(value.node(), meeting);
-            if (!is_new && value.is(Kind::kTuple) && repeated_tuples < kMostRepeatedTuples) {
+        if (depth != 0 && is_tracked(value)) {
+            const auto first_meeting = meetings.find(value.node());
+            if (first_meeting && value.is(Kind::kTuple) && repeated_tuples < kMostRepeatedTuples) {
                 ++repeated_tuples;  // immutable: shown again rather than referred to, while that stays cheap
-            } else if (!is_new) {
-                const std::string first = meetings.path(first_meeting);
+            } else if (first_meeting) {
+                const std::string first = meetings.path(*first_meeting);
                 return visit({value, depth, &first, path, component}) != WalkStep::kStop;
             }
             // A tuple met again is a meeting as well: something below it may be met here first.
-            if (depth != 0) meetings.add(parent_meeting, component);
+            meeting = meetings.add(value.node(), parent_meeting, component);
         }
         const WalkStep step = visit({value, depth, nullptr, path, component});
         if (step == WalkStep::kStop) return false;
@@ -270,14 +267,13 @@ const Value* find_path(const Value& root, std::string_view path, Value& holder) 
         while (end < path.size() && path[end] != '/') end += path[end] == '\\' ? 2 : 1;
         end = std::min(end, path.size());
         const std::string_view component = path.substr(begin, end - begin);
-        const auto below = children(holder);
-        const Child* found = nullptr;
-        for (const auto& child : below) {
-            if (child.component != component || (found != nullptr && !child.has_text_key)) continue;
-            found = &child;
-            if (child.has_text_key) break;
+        const ChildList below(holder);
+        std::optional<Child> found;
+        for (std::size_t i = 0; i < below.size() && !(found && found->has_text_key); ++i) {
+            Child child = below.at(i);
+            if (child.component == component && (!found || child.has_text_key)) found = std::move(child);
         }
-        if (found == nullptr) return nullptr;
+        if (!found) return nullptr;
         holder = found->value;
         begin = end + 1;
     }

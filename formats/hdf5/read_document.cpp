@@ -51,7 +51,7 @@ public:
 
     Document run() {
         document_.format = "hdf5";
-        places_.emplace_back();
+        places_.add(0, nullptr);
         in_place(0, [&] { read_root(); });
         while (!tasks_.empty()) {
             const Task task = std::move(tasks_.back());
@@ -65,19 +65,13 @@ public:
             if (shell.held.is(Kind::kDict)) shell.object->entries = shell.held.dict().entries;
         }
         for (const auto& reference : elements_.references()) {
-            const auto found = met_.find(reference.address);
+            const auto found = places_.find(reference.address);
             reference.path->text = found ? path_of(*found) : "(no link leads there)";
         }
         return std::move(document_);
     }
 
 private:
-    /// Where an object was met first; paths are put together when somebody needs one.
-    struct Place {
-        std::size_t parent = 0;
-        StringNode* name = nullptr;  ///< the key; nullptr for the root
-        Value value = {};            ///< once it is made
-    };
     /// Each link to the dataset is a tensor object of its own, like this one.
     struct Distinct {
         TensorNode* first = nullptr;
@@ -191,8 +185,7 @@ private:
     void read_aside(const h5::Object& root) {
         for (const h5::Link& link : root.links().links) {
             if (link.name != aside_name_ || link.kind != h5::Link::Kind::kHard) continue;
-            places_.push_back({0, key_node(aside_name_), {}});
-            aside_place_ = places_.size() - 1;
+            aside_place_ = places_.add(0, key_node(aside_name_));
             const auto group = file_->object(link.address);
             if (group->kind() != h5::ObjectKind::kGroup) throw_damaged("'{}' is no group", aside_name_);
             for (const h5::Link& item : group->links().links) {
@@ -224,14 +217,13 @@ private:
 
     /// The value of the object at an address; made when it is met first.
     Value value_at(std::uint64_t address, std::size_t parent, StringNode* key) {
-        if (const auto found = met_.find(address)) {
+        if (const auto found = places_.find(address)) {
             const auto distinct = distinct_.find(address);
             return distinct != distinct_.end() ? twin(distinct->second) : places_[*found].value;
         }
         if (places_.size() > context_.limits.max_nodes)
             throw_error(ErrorCode::kRefused, "more than {} objects", context_.limits.max_nodes);
-        places_.push_back({parent, key, {}});
-        const std::size_t place = places_.size() - 1;
+        const std::size_t place = places_.add(parent, key);
         Value value;
         std::shared_ptr<const h5::Object> object;
         std::shared_ptr<const OwnAttributes> attributes;
@@ -254,17 +246,12 @@ private:
         });
         if (!document_.damage.empty() && damaged_place_ == place) {
             value = hdf5_object(pool(), kDamagedType, {});
-            set_met(address, place, value);
+            places_.set_met(place, address, value);
             distinct_.erase(address);
             if (attributes && !attributes->foreign().empty())
                 tasks_.push_back({place, object, attributes, value, false});
         }
         return value;
-    }
-
-    void set_met(std::uint64_t address, std::size_t place, Value value) {
-        met_.set(address, place);
-        places_[place].value = value;
     }
 
     /// Runs `work`; what cannot be read is noted, so that everything else can be.
@@ -334,7 +321,7 @@ private:
         }
         node->type = attributes->text(kType).value_or("");
         const Value value = Value::of(node);
-        set_met(object->address(), place, value);
+        places_.set_met(place, object->address(), value);
         tasks_.push_back({place, object, attributes, value, true});
         return value;
     }
@@ -454,7 +441,7 @@ private:
     Value dataset_value(const std::shared_ptr<const h5::Object>& object,
                         const std::shared_ptr<const OwnAttributes>& attributes, std::size_t place) {
         const h5::Dataset dataset = object->dataset();
-        set_met(object->address(), place, {});
+        places_.set_met(place, object->address(), {});
         Value& value = places_[place].value;
         Distinct distinct;
         distinct.place = place;
@@ -664,8 +651,7 @@ private:
     TypeKeeper types_;
     LayoutKeeper layouts_;
     SharedStorages storages_;
-    std::deque<Place> places_;
-    PlaceTable met_;  ///< of objects
+    Places places_;
     std::unordered_map<std::uint64_t, Distinct> distinct_;
     std::vector<Task> tasks_;
     std::vector<Shell> shells_;

@@ -19,7 +19,7 @@ TensorNode* make_tensor(Pool& pool, const Entry& entry, const FileRange& range) 
         tensor->dtype = *entry.type->dtype;
         tensor->shape = entry.shape;
         // torch counts pairs of such floats, the file each of them.
-        if (is_pairs) tensor->shape[tensor->shape.size() - 1] /= 2;
+        if (is_pairs) tensor->shape.back() /= 2;
     } else {
         // No element type of the model: its bytes, and beside them what they are.
         tensor->dtype = DType::kUInt8;

@@ -1,4 +1,4 @@
-// Labels and size lists: what nodes are made of, where millions of them stand in memory.
+// Labels, size lists, texts: what nodes are made of, where millions of them stand in memory.
 #include <catch2/catch.hpp>
 #include <cstdint>
 #include <stdexcept>
@@ -9,6 +9,7 @@
 
 #include "libckpt/label.hpp"
 #include "libckpt/size_list.hpp"
+#include "libckpt/text_arena.hpp"
 #include "libckpt/value.hpp"
 
 using namespace ckpt;
@@ -137,9 +138,25 @@ TEST_CASE("a size list holds what a vector would", "[size_list]") {
     CHECK(numbers_of({4, 3}) == Numbers{4, 3});
     CHECK(SizeList{1, 2} < SizeList{1, 3});
     CHECK(SizeList{1} < SizeList{1, 0});
-    const SizeList one(3, 9);
-    CHECK(one.front() == 9);
-    CHECK(one.back() == 9);
+    SizeList one(3, 9);
+    one.front() = 8;
+    one.back() += 1;
+    CHECK(numbers_of(one) == Numbers{8, 9, 10});
+}
+
+TEST_CASE("an arena keeps texts where they are", "[text_arena]") {
+    TextArena arena;
+    std::vector<std::string> texts;
+    std::vector<std::string_view> kept;
+    for (std::size_t i = 0; i < 5000; ++i) {
+        texts.push_back(i % 500 == 7 ? std::string(100000, 'y') : fmt::format("model.layers.{}", i));
+        kept.push_back(arena.keep(texts.back()));
+    }
+    CHECK(arena.keep("").empty());
+    std::size_t right = 0;
+    for (std::size_t i = 0; i < texts.size(); ++i) right += kept[i] == texts[i] ? 1 : 0;
+    CHECK(right == texts.size());
+    CHECK(kept[0].data() != texts[0].data());
 }
 
 TEST_CASE("a pool destroys what it made, over many blocks", "[value]") {

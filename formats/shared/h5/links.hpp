@@ -1,17 +1,15 @@
 // The links of a group. There may be hundreds of thousands: they are kept small, and their texts in one place.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <iterator>
-#include <memory>
 #include <optional>
 #include <string_view>
 #include <vector>
 
 #include "libckpt/error.hpp"
+#include "libckpt/text_arena.hpp"
 
 namespace ckpt::h5 {
 
@@ -74,15 +72,15 @@ public:
     void add(const Link& link) {
         if (link.name.size() > kMostNameBytes) throw_damaged("a link has a name of {} bytes", link.name.size());
         Record record;
-        record.name = keep(link.name).data();
+        record.name = texts_.keep(link.name).data();
         record.name_bytes = static_cast<std::uint32_t>(link.name.size()) & kMostNameBytes;
         record.address = link.address;
         record.has_order = link.creation_order ? 1 : 0;
         record.order = link.creation_order.value_or(0);
         if (link.kind != Link::Kind::kHard) {
             rests_.push_back(link);
-            rests_.back().target = keep(link.target);
-            rests_.back().file = keep(link.file);
+            rests_.back().target = texts_.keep(link.target);
+            rests_.back().file = texts_.keep(link.file);
             record.rest = static_cast<std::uint32_t>(rests_.size());
         }
         records_.push_back(record);
@@ -97,7 +95,6 @@ public:
 
 private:
     static constexpr std::uint32_t kMostNameBytes = (std::uint32_t{1} << 31) - 1;
-    static constexpr std::size_t kBlockBytes = std::size_t{64} << 10;
 
     struct Record {
         const char* name = nullptr;
@@ -108,26 +105,9 @@ private:
         std::uint32_t rest = 0;  ///< number of what stands aside, from 1 on; 0 for hard links
     };
 
-    std::string_view keep(std::string_view text) {
-        if (text.empty()) return {};
-        if (text.size() > left_) {
-            const std::size_t size = std::max(kBlockBytes, text.size());
-            blocks_.push_back(std::make_unique_for_overwrite<char[]>(size));
-            next_ = blocks_.back().get();
-            left_ = size;
-        }
-        std::memcpy(next_, text.data(), text.size());
-        const std::string_view kept(next_, text.size());
-        next_ += text.size();
-        left_ -= text.size();
-        return kept;
-    }
-
     std::vector<Record> records_;
     std::vector<Link> rests_;
-    std::vector<std::unique_ptr<char[]>> blocks_;
-    char* next_ = nullptr;
-    std::size_t left_ = 0;
+    TextArena texts_;
 };
 
 struct LinkList {
