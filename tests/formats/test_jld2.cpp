@@ -158,6 +158,19 @@ TEST_CASE("values that are parameters of types are read and written", "[jld2]") 
     }
 }
 
+TEST_CASE("Union{} is read where its type has no bytes, and written as JLD2 loads it", "[jld2]") {
+    const Scratch scratch;
+    for (const bool is_again : {false, true}) {
+        const Document document = load(is_again ? scratch.file("x.jld2") : sample("kinds/0.5.15.jld2"));
+        CHECK(document.damage.empty());
+        for (const std::string path : {"tuple/1", "any/0", "named/a", "plain", "vector/0", "vector/1"}) {
+            INFO(path);
+            CHECK(at(document, path).node()->recipe->callable == "Core.Union{}");
+        }
+        if (!is_again) save(document, scratch.file("x.jld2"), "jld2");
+    }
+}
+
 TEST_CASE("a Dict or Set at several places is one where JLD2 wrote it so that it loads as one", "[jld2]") {
     const Scratch scratch;
     for (const bool is_again : {false, true}) {

@@ -225,10 +225,9 @@ DatatypePtr read_nested(Cursor& cursor, Nesting at) {
     require(cls <= static_cast<unsigned>(TypeClass::kComplex), "datatype has class {}; 0 to 11 are known", cls);
     type->cls = static_cast<TypeClass>(cls);
     require(type->cls != TypeClass::kComplex || type->version == 5, "complex type has version {}", type->version);
-    // JLD2 writes the type Union{} as an opaque member without bytes.
-    const bool is_member_without_bytes =
-        at.dialect == Dialect::kJld2 && at.depth > 0 && type->cls == TypeClass::kOpaque;
-    require(type->size_bytes > 0 || type->cls == TypeClass::kString || is_member_without_bytes, "datatype of 0 bytes");
+    // JLD2 writes the type of Union{} as an opaque one without bytes.
+    const bool is_bottom = at.dialect == Dialect::kJld2 && type->cls == TypeClass::kOpaque;
+    require(type->size_bytes > 0 || type->cls == TypeClass::kString || is_bottom, "datatype of 0 bytes");
     require(type->size_bytes <= kMaxElementBytes, "datatype of {} bytes is over the limit of {}", type->size_bytes,
             kMaxElementBytes);
     read_properties(*type, bits, cursor, at);
