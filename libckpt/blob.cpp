@@ -125,6 +125,7 @@ public:
         }
     }
     std::uint64_t size_bytes() const noexcept override { return size_bytes_; }
+    std::vector<BlobPtr> pieces() const override { return pieces_; }
     void read(std::uint64_t offset_bytes, std::span<std::byte> out) const override {
         check_range(offset_bytes, out.size(), size_bytes_);
         auto index =
@@ -151,6 +152,11 @@ public:
         : blob_(std::move(blob)), file_(std::move(file)), place_(std::move(place)) {}
     std::uint64_t size_bytes() const noexcept override { return blob_->size_bytes(); }
     std::uint64_t best_read_bytes() const noexcept override { return blob_->best_read_bytes(); }
+    std::vector<BlobPtr> pieces() const override {
+        std::vector<BlobPtr> placed = blob_->pieces();
+        for (BlobPtr& piece : placed) piece = placed_blob(std::move(piece), file_, place_);
+        return placed;
+    }
     std::optional<Digest128> known_digest() const override { return blob_->known_digest(); }
     void read(std::uint64_t offset_bytes, std::span<std::byte> out) const override {
         try {

@@ -40,6 +40,10 @@ public:
     /// The range of a file that holds exactly these bytes, when there is one: a copy then needs no buffer.
     virtual std::optional<FileRange> file_range() const { return std::nullopt; }
 
+    /// The blobs that these bytes consist of, one behind the other, where they are several: each may have a file range
+    /// of its own. Empty where they are not.
+    virtual std::vector<std::shared_ptr<const Blob>> pieces() const { return {}; }
+
     /// Reads of this many bytes, at multiples of it, cost the least where bytes are computed; 0 where any will do. At
     /// most 32 MiB.
     virtual std::uint64_t best_read_bytes() const noexcept { return 0; }

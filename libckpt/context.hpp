@@ -34,6 +34,8 @@ struct Context {
     /// Folder whose files may be read where a checkpoint names them as part of its data; empty: none, ".": that of the
     /// checkpoint.
     std::string external_folder;
+    /// The caller looks at structure alone: parts that an index describes need not be opened before they are read.
+    bool index_only = false;
     const std::atomic<bool>* cancel = nullptr;  ///< raised by a signal handler: stop at the next safe point
     std::shared_ptr<IoCounters> io = std::make_shared<IoCounters>();
 

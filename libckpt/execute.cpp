@@ -149,7 +149,9 @@ private:
     struct Job {
         std::size_t first = 0;
         std::size_t last = 0;  // past the end
-        std::uint64_t piece_offset = 0;
+        BlobPtr blob;          // of a piece: that of its extent, or one that it consists of
+        std::uint64_t blob_offset = 0;
+        std::uint64_t piece_offset = 0;  // in the extent
         std::uint64_t piece_size = 0;
         std::uint32_t crc = 0;  // of a piece
         bool is_piece = false;
@@ -177,15 +179,19 @@ private:
             }
             const std::uint64_t size = results_[i].size_bytes;
             if (size > kSmallBytes && std::holds_alternative<BlobExtent>(extents_[i].content)) {
-                const std::uint64_t best = std::get<BlobExtent>(extents_[i].content).blob->best_read_bytes();
-                const std::uint64_t piece = best != 0 ? best : kPieceBytes;
-                for (std::uint64_t done = 0; done < size; done += piece) {
-                    jobs_.push_back({i, i + 1, done, std::min(piece, size - done), 0, true});
+                const BlobPtr& blob = std::get<BlobExtent>(extents_[i].content).blob;
+                // What needs no checksum may be copied by the system, range by range.
+                const auto parts = extents_[i].want_crc32 ? std::vector<BlobPtr>() : blob->pieces();
+                std::uint64_t begin = 0;
+                for (const BlobPtr& part : parts) {
+                    add_pieces(i, part, begin);
+                    begin += part->size_bytes();
                 }
+                if (parts.empty()) add_pieces(i, blob, 0);
                 ++i;
                 continue;
             }
-            Job job{i, i, 0, 0, 0, false};
+            Job job{i, i, nullptr, 0, 0, 0, 0, false};
             std::uint64_t gathered = 0;
             while (
                 i < extents_.size() && is_plain(i) &&
@@ -197,6 +203,15 @@ private:
             job.last = i;
             jobs_.push_back(job);
         }
+    }
+
+    /// Jobs for a blob that lies at `begin` in an extent.
+    void add_pieces(std::size_t extent, const BlobPtr& blob, std::uint64_t begin) {
+        const std::uint64_t best = blob->best_read_bytes();
+        const std::uint64_t piece = best != 0 ? best : kPieceBytes;
+        const std::uint64_t size = blob->size_bytes();
+        for (std::uint64_t done = 0; done < size; done += piece)
+            jobs_.push_back({extent, extent + 1, blob, done, begin + done, std::min(piece, size - done), 0, true});
     }
 
     void run_job(Job& job) {
@@ -227,7 +242,7 @@ private:
     }
 
     void copy_piece(Job& job) {
-        const Blob& blob = *std::get<BlobExtent>(extents_[job.first].content).blob;
+        const Blob& blob = *job.blob;
         const std::uint64_t target = results_[job.first].offset_bytes + job.piece_offset;
         const bool want_crc = extents_[job.first].want_crc32;
         if (want_crc || !copy_in_kernel(blob, job, target)) {
@@ -237,7 +252,7 @@ private:
             const std::uint64_t step_bytes = blob.file_range() ? std::uint64_t{512} << 10 : job.piece_size;
             for (std::uint64_t done = 0; done < job.piece_size && !workers_.stopped();) {
                 buffer.resize(static_cast<std::size_t>(std::min(step_bytes, job.piece_size - done)));
-                blob.read(job.piece_offset + done, buffer);
+                blob.read(job.blob_offset + done, buffer);
                 if (want_crc) job.crc = crc32(job.crc, buffer);
                 write_at(descriptor_, buffer, target + done, *context_.io);
                 done += buffer.size();
@@ -253,7 +268,7 @@ private:
     bool copy_in_kernel(const Blob& blob, const Job& job, std::uint64_t target) {
         const auto range = blob.file_range();
         if (!range || no_kernel_copy_) return false;
-        auto from = static_cast<off64_t>(range->offset_bytes + job.piece_offset);
+        auto from = static_cast<off64_t>(range->offset_bytes + job.blob_offset);
         auto to = static_cast<off64_t>(target);
         std::uint64_t rest = job.piece_size;
         while (rest > 0) {

@@ -34,6 +34,7 @@ struct WriteOptions {
     bool allow_loss = false;        ///< write what can be written, leave out the rest
     bool keep_rest = false;         ///< what is no tensor too, where the layout has a place for it only on demand
     std::uint64_t shard_bytes = 0;  ///< most tensor bytes in one file of several; 0: one file
+    std::uint64_t shard_count = 0;  ///< among how many each tensor's rows are divided; 0: as the layout is used to
     /// Dicts all of whose keys are identifiers as named tuples, where the layout's language tells them from dicts.
     bool named_tuples = false;
 };
@@ -53,6 +54,7 @@ struct Capabilities {
     bool has_attributes = false;
     bool keeps_rest = false;  ///< heeds `WriteOptions::keep_rest`
     bool has_shards = false;  ///< heeds `WriteOptions::shard_bytes`
+    bool has_ranks = false;   ///< heeds `WriteOptions::shard_count`
 };
 
 enum class VerifyLevel : std::uint8_t { kQuick, kFull };

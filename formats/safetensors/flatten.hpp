@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "formats/safetensors/header.hpp"
+#include "formats/shared/safetensors/header.hpp"
 #include "libckpt/document.hpp"
 #include "libckpt/format.hpp"
 

@@ -3,8 +3,8 @@
 
 #include <unordered_set>
 
-#include "formats/safetensors/header.hpp"
 #include "formats/safetensors/rest.hpp"
+#include "formats/shared/safetensors/header.hpp"
 #include "formats/shared/shards/shards.hpp"
 #include "libckpt/error.hpp"
 #include "libckpt/path.hpp"

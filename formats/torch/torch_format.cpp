@@ -10,11 +10,12 @@
 #include "formats/shared/pickle/pickle.hpp"
 #include "formats/shared/pickle/tagged.hpp"
 #include "formats/shared/shards/shards.hpp"
-#include "formats/torch/archive.hpp"
-#include "formats/torch/archive_writer.hpp"
-#include "formats/torch/lower.hpp"
-#include "formats/torch/rebuild.hpp"
-#include "formats/torch/storage_types.hpp"
+#include "formats/shared/torch/archive.hpp"
+#include "formats/shared/torch/archive_writer.hpp"
+#include "formats/shared/torch/lower.hpp"
+#include "formats/shared/torch/object.hpp"
+#include "formats/shared/torch/rebuild.hpp"
+#include "formats/shared/torch/storage_types.hpp"
 #include "libckpt/crc32.hpp"
 #include "libckpt/error.hpp"
 #include "libckpt/path.hpp"
@@ -30,38 +31,6 @@ constexpr std::string_view kOldestMagic = "PYTORCH1";
 
 /// Attributes of nodes, without prefix. torch does not look at records that it does not know.
 constexpr std::string_view kAttributesRecord = ".ckpt/attributes.pkl";
-
-/// Gives classes' names to what only torch knows to be a dtype, a layout or a quantization scheme, and checks each
-/// tensor's bounds.
-void settle(const Document& document, const Context& context) {
-    std::size_t visits = 0;
-    walk(
-        document.root,
-        [&](const Visit& visit) {
-            if ((++visits & 0xfff) == 0) context.check_cancelled();
-            Node* node = visit.value.node();
-            if (visit.same_as != nullptr || node == nullptr) return WalkStep::kInto;
-            if (visit.value.is(Kind::kTensor)) {
-                TensorNode& tensor = visit.value.tensor();
-                if (tensor.layout == "pending") throw_damaged("array '{}' has no contents", visit.path);
-                if (tensor.layout.empty() || tensor.layout == "meta") tensor.check_bounds(visit.path);
-            } else if (visit.value.is(Kind::kObject) && node->recipe) {
-                const Recipe& recipe = *node->recipe;
-                if (recipe.how == Recipe::How::kGlobal && node->type.empty() && recipe.callable.starts_with("torch.")) {
-                    if (torch_dtype(recipe.callable)) {
-                        node->type = "torch.dtype";
-                    } else if (recipe.callable.starts_with("torch.per_tensor_") ||
-                               recipe.callable.starts_with("torch.per_channel_")) {
-                        node->type = "torch.qscheme";
-                    }
-                } else if (recipe.callable == "torch.serialization._get_layout") {
-                    node->type = "torch.layout";
-                }
-            }
-            return WalkStep::kInto;
-        },
-        100000);
-}
 
 std::string stem_of(const std::string& output_name) {
     // torch takes the base name without its last extension; a name with other than ASCII goes through a stream, whose
@@ -157,7 +126,7 @@ public:
         if (source.size_bytes < kZipSignature.size())
             throw_damaged("ends inside its signature, at byte {}", source.size_bytes);
         if (!source.head.starts_with(kZipSignature)) {
-            if (ZipDirectory::ends_like_zip(*source.file)) {
+            if (ZipDirectory::ends_like_zip(source.file)) {
                 throw_damaged("is a zip archive with something before it; torch and others find it by its first bytes");
             }
             throw Error(ErrorCode::kNotCheckpoint, describe_stranger(source));
@@ -188,7 +157,7 @@ public:
                                   fmt::format("record '{}'", kAttributesRecord), context);
         }
         point_out_leftovers(archive, rebuilder, context);
-        settle(document, context);
+        settle_torch_values(document.root, context);
         rebuilder.check_all_bounds();
         rebuilder.forget_usual_recipes();
         return document;

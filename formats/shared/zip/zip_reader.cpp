@@ -31,7 +31,7 @@ std::uint64_t number(std::string_view bytes, std::size_t at, std::size_t width) 
     return value;
 }
 
-std::string read_range(const File& file, std::uint64_t offset, std::uint64_t size) {
+std::string read_range(const Blob& file, std::uint64_t offset, std::uint64_t size) {
     std::string bytes(static_cast<std::size_t>(size), '\0');
     file.read(offset, std::as_writable_bytes(std::span(bytes.data(), bytes.size())));
     return bytes;
@@ -85,16 +85,19 @@ struct End {
 };
 
 /// The offset of the last end record's signature; nullopt without one.
-std::optional<std::uint64_t> find_end(const File& file) {
+std::optional<std::uint64_t> find_end(const Blob& file) {
+    if (file.size_bytes() < kEndBytes) return std::nullopt;
+    // Nearly every archive ends in it, without a comment: then nothing can follow it.
+    const std::uint64_t usual = file.size_bytes() - kEndBytes;
+    if (read_range(file, usual, kEndBytes).rfind("PK\5\6") == 0) return usual;
     const std::uint64_t tail_bytes = std::min(file.size_bytes(), kEndBytes + kLongestComment);
-    if (tail_bytes < kEndBytes) return std::nullopt;
     const std::string tail = read_range(file, file.size_bytes() - tail_bytes, tail_bytes);
     const std::size_t found = tail.rfind("PK\5\6");
     if (found == std::string::npos) return std::nullopt;
     return file.size_bytes() - tail_bytes + found;
 }
 
-End read_end(const File& file, const Context& context) {
+End read_end(const Blob& file, const Context& context) {
     const auto place = find_end(file);
     if (!place) {
         throw_damaged("the zip archive has no end record: the file ends at byte {}, probably too early",
@@ -168,7 +171,7 @@ void apply_zip64(std::string_view extra, const std::string& name, std::uint64_t&
 
 class DirectoryParser {
 public:
-    DirectoryParser(const File& file, const Context& context) : file_(file), context_(context) {}
+    DirectoryParser(const Blob& file, const Context& context) : file_(file), context_(context) {}
 
     std::vector<ZipMember> run() {
         const End end = read_end(file_, context_);
@@ -313,7 +316,7 @@ private:
         }
     }
 
-    const File& file_;
+    const Blob& file_;
     const Context& context_;
     std::vector<ZipMember> members_;
     std::vector<ZipMember*> by_place_;
@@ -382,15 +385,20 @@ private:
     std::shared_ptr<Unpacked> unpacked_;
 };
 
-bool ZipDirectory::ends_like_zip(const File& file) {
-    return find_end(file).has_value();
+bool ZipDirectory::ends_like_zip(const std::shared_ptr<const File>& file) {
+    return find_end(*File::blob(file)).has_value();
 }
 
 ZipDirectory ZipDirectory::read(const std::shared_ptr<const File>& file, const Context& context) {
+    return read(File::blob(file), file->path(), context);
+}
+
+ZipDirectory ZipDirectory::read(BlobPtr bytes, std::string file, const Context& context) {
     ZipDirectory directory;
-    directory.file_ = file;
+    directory.bytes_ = std::move(bytes);
+    directory.file_ = std::move(file);
     directory.unpacked_ = std::make_shared<Unpacked>();
-    directory.members_ = DirectoryParser(*file, context).run();
+    directory.members_ = DirectoryParser(*directory.bytes_, context).run();
     for (std::size_t i = 0; i < directory.members_.size(); ++i) {
         const auto [other, is_new] = directory.by_folded_name_.try_emplace(folded(directory.members_[i].name), i);
         if (!is_new) {
@@ -407,14 +415,14 @@ const ZipMember* ZipDirectory::find(std::string_view name) const {
 }
 
 BlobPtr ZipDirectory::blob(const ZipMember& member, std::uint64_t limit_bytes) const {
-    BlobPtr stored = file_blob({file_, member.data_offset_bytes, member.stored_bytes});
+    BlobPtr stored = slice_blob(bytes_, member.data_offset_bytes, member.stored_bytes);
     if (!member.deflated) return stored;
     // Deflate expands 1032 times at most: a larger claim is a lie, and is caught before anything is allocated.
     if (member.size_bytes > limit_bytes || member.size_bytes / 1032 > member.stored_bytes + 1) {
         throw_damaged("member '{}' claims to unpack {} bytes to {}", shown(member.name), member.stored_bytes,
                       member.size_bytes);
     }
-    return placed_blob(std::make_shared<DeflatedBlob>(member, std::move(stored), unpacked_), file_->path(), "");
+    return placed_blob(std::make_shared<DeflatedBlob>(member, std::move(stored), unpacked_), file_, "");
 }
 
 }  // namespace ckpt

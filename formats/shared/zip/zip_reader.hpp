@@ -32,9 +32,11 @@ public:
     /// records that disagree); warns of what readers disagree about but which does no harm (trailing bytes, gaps, a
     /// local header with another name).
     static ZipDirectory read(const std::shared_ptr<const File>& file, const Context& context);
+    /// The same of an archive anywhere; `file` is what errors of decoding name.
+    static ZipDirectory read(BlobPtr bytes, std::string file, const Context& context);
 
     /// True if the bytes at the end of a file look like the end of a zip archive.
-    static bool ends_like_zip(const File& file);
+    static bool ends_like_zip(const std::shared_ptr<const File>& file);
 
     const std::vector<ZipMember>& members() const noexcept { return members_; }
     /// By name ignoring ASCII case, as torch looks names up; or nullptr.
@@ -48,7 +50,8 @@ private:
     class Unpacked;
     class DeflatedBlob;
 
-    std::shared_ptr<const File> file_;
+    BlobPtr bytes_;
+    std::string file_;
     std::shared_ptr<Unpacked> unpacked_;
     std::vector<ZipMember> members_;
     std::unordered_map<std::string, std::size_t> by_folded_name_;

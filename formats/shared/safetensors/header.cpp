@@ -1,5 +1,5 @@
 // The header's JSON: read strictly, written as the Python package does.
-#include "formats/safetensors/header.hpp"
+#include "formats/shared/safetensors/header.hpp"
 
 #include <algorithm>
 #include <array>

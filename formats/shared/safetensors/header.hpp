@@ -1,4 +1,5 @@
-// The header of a safetensors file: names, element types, shapes and places of its tensors (README: "Bytes").
+// The header of a safetensors file: names, element types, shapes and places of its tensors
+// (formats/safetensors/README.md: "Bytes").
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // Opening an archive: what kind of zip it is, and its small records.
-#include "formats/torch/archive.hpp"
+#include "formats/shared/torch/archive.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -52,8 +52,12 @@ std::string small_record(const ZipDirectory& zip, const ZipMember& member) {
 }  // namespace
 
 TorchArchive TorchArchive::open(const std::shared_ptr<const File>& file, const Context& context) {
+    return open(File::blob(file), file->path(), context);
+}
+
+TorchArchive TorchArchive::open(BlobPtr bytes, std::string file, const Context& context) {
     TorchArchive archive;
-    archive.zip_ = ZipDirectory::read(file, context);
+    archive.zip_ = ZipDirectory::read(std::move(bytes), std::move(file), context);
     refuse_neighbours(archive.zip_);
     const auto& members = archive.zip_.members();
     const std::size_t slash = members.front().name.find('/');

@@ -1,5 +1,5 @@
 // The table of storage classes.
-#include "formats/torch/storage_types.hpp"
+#include "formats/shared/torch/storage_types.hpp"
 
 namespace ckpt {
 namespace {

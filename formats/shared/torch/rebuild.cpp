@@ -1,10 +1,10 @@
 // torch's rebuild functions, read as data.
-#include "formats/torch/rebuild.hpp"
+#include "formats/shared/torch/rebuild.hpp"
 
 #include <algorithm>
 #include <cstring>
 
-#include "formats/torch/storage_types.hpp"
+#include "formats/shared/torch/storage_types.hpp"
 #include "libckpt/elements.hpp"
 #include "libckpt/error.hpp"
 

@@ -1,12 +1,12 @@
 // Making torch's calls out of tensors that did not come from torch.
-#include "formats/torch/lower.hpp"
+#include "formats/shared/torch/lower.hpp"
 
 #include <algorithm>
 #include <cstring>
 #include <initializer_list>
 
 #include "formats/shared/pickle/tagged.hpp"
-#include "formats/torch/storage_types.hpp"
+#include "formats/shared/torch/storage_types.hpp"
 #include "libckpt/elements.hpp"
 #include "libckpt/error.hpp"
 #include "libckpt/walk.hpp"

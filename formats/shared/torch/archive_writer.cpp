@@ -1,5 +1,5 @@
 // The zip bytes that torch's own writer produces.
-#include "formats/torch/archive_writer.hpp"
+#include "formats/shared/torch/archive_writer.hpp"
 
 #include <cstring>
 #include <memory>

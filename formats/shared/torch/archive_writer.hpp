@@ -1,4 +1,4 @@
-// A torch.save archive as a write plan, byte for byte as torch 2.13 writes it (README: "Bytes").
+// A torch.save archive as a write plan, byte for byte as torch 2.13 writes it (formats/torch/README.md: "Bytes").
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Names of torch's storage classes and dtypes (README: "Storages").
+// Names of torch's storage classes and dtypes (formats/torch/README.md: "Storages").
 #pragma once
 
 #include <optional>

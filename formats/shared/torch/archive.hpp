@@ -1,4 +1,4 @@
-// A torch.save archive: which members it has and what they say (README: "Records").
+// A torch.save archive: which members it has and what they say (formats/torch/README.md: "Records").
 #pragma once
 
 #include <cstdint>
@@ -19,6 +19,8 @@ public:
     /// kUnsupported for the neighbouring kinds by name (torch.package, .pt2, .npz), kDamaged where a record contradicts
     /// itself.
     static TorchArchive open(const std::shared_ptr<const File>& file, const Context& context);
+    /// The same of an archive anywhere; `file` is what errors of decoding name.
+    static TorchArchive open(BlobPtr bytes, std::string file, const Context& context);
 
     const ZipDirectory& zip() const noexcept { return zip_; }
     const std::string& prefix() const noexcept { return prefix_; }

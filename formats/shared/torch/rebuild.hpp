@@ -1,5 +1,5 @@
-// What the calls in a data.pkl mean: storages and tensors out of torch's rebuild functions (README: "Rebuild
-// functions").
+// What the calls in a data.pkl mean: storages and tensors out of torch's rebuild functions (formats/torch/README.md:
+// "Rebuild functions").
 #pragma once
 
 #include <map>
@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "formats/shared/pickle/pickle.hpp"
-#include "formats/torch/archive.hpp"
+#include "formats/shared/torch/archive.hpp"
 
 namespace ckpt {
 
