@@ -9,6 +9,7 @@
 #include "formats/pickle/pickle_format.hpp"
 #include "formats/pyhopper/pyhopper_format.hpp"
 #include "formats/safetensors/safetensors_format.hpp"
+#include "formats/torch/neighbours.hpp"
 #include "formats/torch/torch_format.hpp"
 
 namespace ckpt {
@@ -17,6 +18,7 @@ Registry all_formats() {
     std::vector<std::unique_ptr<Format>> formats;
     formats.push_back(make_native_format());
     formats.push_back(make_torch_format());
+    for (auto& neighbour : make_torch_neighbours()) formats.push_back(std::move(neighbour));
     formats.push_back(make_hdf5_format());
     formats.push_back(make_jld2_format());
     formats.push_back(make_pyhopper_format());

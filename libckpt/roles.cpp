@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "libckpt/error.hpp"
+#include "libckpt/module_state.hpp"
 #include "libckpt/walk.hpp"
 
 namespace ckpt {
@@ -136,6 +137,17 @@ bool is_bare_state_dict(const Value& root) {
     return tensors > 0 && tensors * 2 > entries.size();
 }
 
+/// Where no name says which part is the model, the modules that were saved whole are it.
+void find_modules(const Value& root, Roles& roles) {
+    const auto is_model = [](const auto& part) { return part.second == Role::kModel; };
+    if (std::any_of(roles.parts.begin(), roles.parts.end(), is_model)) return;
+    const auto below = children(root);
+    for (std::size_t i = 0; i < below.size(); ++i) {
+        if (roles.parts[i].second == Role::kOther && has_module_tensors(below[i].value))
+            roles.parts[i].second = Role::kModel;
+    }
+}
+
 }  // namespace
 
 std::string_view role_name(Role role) noexcept {
@@ -171,10 +183,7 @@ Roles classify_roles(const Document& document) {
         return roles;
     }
     if (!root.is(Kind::kDict)) {
-        const bool is_module = root.is(Kind::kObject) && root.node()->recipe &&
-                               root.node()->recipe->state.is(Kind::kDict) &&
-                               root.node()->recipe->state.dict().find("_modules") != nullptr;
-        if (is_module) {
+        if (is_module(root)) {
             roles.system = "whole module";
             roles.whole_is_model = true;
         }
@@ -186,6 +195,7 @@ Roles classify_roles(const Document& document) {
             std::find_if(std::begin(kKeys), std::end(kKeys), [&](const RoleName& known) { return known.name == key; });
         roles.parts.emplace_back(child.component, found != std::end(kKeys) ? found->role : Role::kOther);
     }
+    find_modules(root, roles);
     for (const auto& part : children(root)) {
         if (part.component != "state") continue;
         const auto below = children(part.value);

@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <filesystem>
 
+#include "libckpt/module_state.hpp"
 #include "libckpt/select.hpp"
 #include "tools/command.hpp"
 #include "tools/options.hpp"
@@ -69,6 +70,9 @@ public:
         if (taken.leaves == 0 && takes_all) throw_error(ErrorCode::kDamaged, "{}: nothing of it is whole", input_);
         if (taken.leaves == 0) return session.no(fmt::format("{}: nothing is selected", input_));
         const Format* read_by = session.registry().by_name(document.format);
+        if (selection_.model_only && name_modules(taken.document) && !rest_.empty())
+            session.context().note(
+                "the model was saved as an object: what that holds beside its tensors is in neither file");
         if (selection_.model_only && read_by != nullptr) read_by->name_model(taken.document);
         if (!rest_.empty()) check_rest(session);
         const ExitCode code = write_document(session, taken.document, output_file_, output_);

@@ -132,7 +132,10 @@ const Format& OutputOptions::layout(const Session& session, const std::string& p
     }
     if (const Format* format = session.registry().by_extension(path)) return *format;
     std::string known;
-    for (const auto& extension : session.extensions()) known += (known.empty() ? "." : ", .") + extension;
+    for (const auto& extension : session.extensions()) {
+        if (session.registry().by_extension("x." + extension) != nullptr)
+            known += (known.empty() ? "." : ", .") + extension;
+    }
     throw_error(ErrorCode::kUsage,
                 "{}: the name does not say which layout to write; name one with --to or end it in {}", path, known);
 }

@@ -12,6 +12,7 @@
 #include "formats/shared/zip/zip_reader.hpp"
 #include "libckpt/crc32.hpp"
 #include "libckpt/error.hpp"
+#include "libckpt/module_state.hpp"
 #include "libckpt/walk.hpp"
 
 namespace ckpt {
@@ -125,7 +126,8 @@ public:
         return document;
     }
 
-    std::vector<Loss> preflight(const Document& document, const WriteOptions&) const override {
+    std::vector<Loss> preflight(const Document& original, const WriteOptions&) const override {
+        const Document document = with_named_module(original);
         if (!document.root.is(Kind::kDict))
             return {{"", fmt::format("is a {}, not a dict of arrays", kind_name(document.root.kind()))}};
         std::vector<Loss> losses;
@@ -147,7 +149,10 @@ public:
         return losses;
     }
 
-    WritePlan plan(const Document& document, const WriteOptions& options, const Context&) const override {
+    WritePlan plan(const Document& original, const WriteOptions& options, const Context& context) const override {
+        const Document document = with_named_module(original);
+        if (is_module(original.root))
+            context.note("the module was saved whole: only tensors are kept, named as in the state dict");
         if (!options.allow_loss) refuse_losses(preflight(document, options), "npz");
         std::vector<ZipSource> members;
         if (document.root.is(Kind::kDict)) {
@@ -192,6 +197,15 @@ public:
     }
 
 private:
+    /// The state dict in place of a module that was saved whole.
+    static Document with_named_module(Document document) {
+        if (is_module(document.root)) {
+            document.pools.insert(document.pools.begin(), std::make_shared<Pool>());
+            name_modules(document);
+            if (document.root.is(Kind::kDict)) document.root.node()->type.clear();
+        }
+        return document;
+    }
     /// np.savez without arrays: an end record and nothing else.
     static bool is_empty_archive(const Source& source) noexcept {
         constexpr std::uint64_t kEndRecordBytes = 22;

@@ -7,6 +7,7 @@
 
 #include "formats/shared/gzip/gzip.hpp"
 #include "formats/shared/pickle/arrays.hpp"
+#include "formats/shared/pickle/dangerous.hpp"
 #include "formats/shared/pickle/node_attributes.hpp"
 #include "formats/shared/pickle/pickle_file.hpp"
 #include "libckpt/error.hpp"
@@ -81,9 +82,10 @@ public:
         const int protocol = facts.protocol;
         std::vector<Value> values = {document.root};
         const std::optional<Value> attributes =
-            read_others(file, source.name, facts.size_bytes, document.pool(), hooks, context, values);
+            read_others(file, source.name, facts, document.pool(), hooks, context, values);
         if (values.size() > 1) {
-            refuse_torch_stream(source.name, file.bytes().size() - static_cast<std::size_t>(facts.size_bytes));
+            refuse_torch_stream(source.name, file.bytes().size() - static_cast<std::size_t>(facts.size_bytes),
+                                facts.globals);
             document.root = document.pool().list();
             document.root.sequence().items = values;
             document.set_attribute("pickle:several", Value::boolean(true));
@@ -141,10 +143,13 @@ public:
 
 private:
     /// A stream of torch begins with a pickle as well: of its magic number. One that is not torch's is nobody's.
-    static void refuse_torch_stream(std::string_view name, std::size_t bytes_behind) {
+    static void refuse_torch_stream(std::string_view name, std::size_t bytes_behind,
+                                    const std::vector<std::string>& globals) {
+        const bool is_hostile = std::any_of(globals.begin(), globals.end(),
+                                            [](const std::string& global) { return is_dangerous_global(global); });
         for (const std::string_view extension : {".pt", ".pth", ".bin"}) {
             if (name.ends_with(extension))
-                throw_error(ErrorCode::kNotCheckpoint,
+                throw_error(is_hostile ? ErrorCode::kDamaged : ErrorCode::kNotCheckpoint,
                             "is a pickle with {} other bytes behind it: neither a pickle nor a file of torch",
                             bytes_behind);
         }
@@ -152,9 +157,11 @@ private:
 
     /// What stands behind the first pickle: more pickles to the end of the file, the last of which may be our
     /// attributes; or bytes that are none, which are warned of and left alone.
-    static std::optional<Value> read_others(const PickleFile& file, std::string_view name, std::size_t at, Pool& pool,
-                                            ArrayReader& hooks, const Context& context, std::vector<Value>& values) {
-        const std::size_t first_end = at;
+    static std::optional<Value> read_others(const PickleFile& file, std::string_view name, const PickleFacts& first,
+                                            Pool& pool, ArrayReader& hooks, const Context& context,
+                                            std::vector<Value>& values) {
+        const auto first_end = static_cast<std::size_t>(first.size_bytes);
+        std::size_t at = first_end;
         Context silent = context;
         silent.on_warning = nullptr;
         try {
@@ -169,7 +176,7 @@ private:
             }
         } catch (const Error& error) {
             if (error.code() != ErrorCode::kDamaged) throw;
-            refuse_torch_stream(name, file.bytes().size() - first_end);
+            refuse_torch_stream(name, file.bytes().size() - first_end, first.globals);
             values.resize(1);
             context.warn(fmt::format("{} bytes after the end of the pickle at byte {} are ignored, as Python does",
                                      file.bytes().size() - first_end, first_end));

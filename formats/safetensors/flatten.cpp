@@ -9,6 +9,7 @@
 
 #include "formats/safetensors/read_document.hpp"
 #include "formats/safetensors/rest.hpp"
+#include "libckpt/module_state.hpp"
 #include "libckpt/path.hpp"
 #include "libckpt/utf8.hpp"
 #include "libckpt/walk.hpp"
@@ -34,7 +35,7 @@ public:
 
     Flat run() {
         if (document_.root.is(Kind::kDict) || document_.root.is(Kind::kList) || document_.root.is(Kind::kTuple) ||
-            keeps_) {
+            is_module(document_.root) || keeps_) {
             walk_tree();
         } else {
             lose("", "the layout wants names, so a dict");
@@ -57,8 +58,9 @@ private:
     void walk_tree() {
         std::vector<Place> open{{document_.root, "", "", 0}};
         while (!open.empty()) {
-            const Place place = std::move(open.back());
+            Place place = std::move(open.back());
             open.pop_back();
+            if (!keeps_) open_module(place);
             if (place.value.is(Kind::kTensor)) {
                 add(place);
                 continue;
@@ -89,6 +91,14 @@ private:
             if (!keeps_ && !place.value.type().empty()) has_types_ = true;
             push_children(place, open);
         }
+    }
+
+    /// Of a module that was saved whole its tensors are taken, by the names of its state dict.
+    void open_module(Place& place) {
+        const auto state = module_state_dict(*flat_.made, place.value);
+        if (!state || state->dict().entries.empty()) return;
+        place.value = *state;
+        ++modules_;
     }
 
     /// One line for a curve, not one per number.
@@ -229,6 +239,12 @@ private:
             flat_.notes.push_back(
                 fmt::format("{} storages are seen by several tensors; each is written whole", copied));
         if (keeps_) return;
+        if (modules_ > 0) {
+            flat_.notes.push_back(
+                fmt::format("{} module{} saved whole: only tensors are kept, named as in the state dict (--metadata "
+                            "keeps the rest)",
+                            modules_, modules_ == 1 ? " was" : "s were"));
+        }
         if (has_depth_) flat_.notes.push_back("names of nested dicts and lists are joined by '.'");
         if (has_types_) flat_.notes.push_back("classes of tensors and dicts are not kept (--metadata keeps them)");
     }
@@ -237,6 +253,7 @@ private:
     bool keeps_;
     Flat flat_;
     std::size_t numbered_ = 0;
+    std::size_t modules_ = 0;
     bool has_depth_ = false;
     bool has_types_ = false;
     std::unordered_map<const Node*, std::string> containers_;

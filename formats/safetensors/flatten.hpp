@@ -1,6 +1,7 @@
 // A document as what a safetensors file holds: named tensors, and names that stand for others (README: "Written").
 #pragma once
 
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,9 +20,10 @@ struct NamedTensor {
 };
 
 struct Flat {
-    std::vector<NamedTensor> tensors;  ///< in document order, tied ones once
-    Metadata aliases;                  ///< name, and the name of the tensor that it is
-    std::string rest;                  ///< what is no tensor, where that was asked for
+    std::shared_ptr<Pool> made = std::make_shared<Pool>();  ///< owns tensors that are of no document
+    std::vector<NamedTensor> tensors;                       ///< in document order, tied ones once
+    Metadata aliases;                                       ///< name, and the name of the tensor that it is
+    std::string rest;                                       ///< what is no tensor, where that was asked for
     std::vector<Loss> losses;
     std::vector<std::string> notes;  ///< of what changes without being lost
 };

@@ -5,7 +5,6 @@
 #include <charconv>
 #include <unordered_set>
 
-#include "formats/shared/pickle/dangerous.hpp"
 #include "formats/shared/pickle/node_attributes.hpp"
 #include "formats/shared/pickle/pickle.hpp"
 #include "formats/shared/pickle/tagged.hpp"
@@ -13,10 +12,11 @@
 #include "formats/shared/torch/archive.hpp"
 #include "formats/shared/torch/archive_writer.hpp"
 #include "formats/shared/torch/lower.hpp"
-#include "formats/shared/torch/object.hpp"
-#include "formats/shared/torch/rebuild.hpp"
 #include "formats/shared/torch/storage_types.hpp"
-#include "libckpt/crc32.hpp"
+#include "formats/torch/legacy.hpp"
+#include "formats/torch/read_zip.hpp"
+#include "formats/torch/tar.hpp"
+#include "formats/torch/verify_zip.hpp"
 #include "libckpt/error.hpp"
 #include "libckpt/path.hpp"
 #include "libckpt/walk.hpp"
@@ -25,12 +25,7 @@ namespace ckpt {
 namespace {
 
 constexpr std::string_view kZipSignature = "PK\3\4";
-// The first bytes of a stream of torch before 1.6: the pickle of its magic number.
-constexpr std::string_view kLegacyMagic = "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19\x2e";
 constexpr std::string_view kOldestMagic = "PYTORCH1";
-
-/// Attributes of nodes, without prefix. torch does not look at records that it does not know.
-constexpr std::string_view kAttributesRecord = ".ckpt/attributes.pkl";
 
 std::string stem_of(const std::string& output_name) {
     // torch takes the base name without its last extension; a name with other than ASCII goes through a stream, whose
@@ -99,10 +94,8 @@ public:
         if (source.is_folder) return shard_index_path(source, kIndexSuffix) ? Evidence::kCertain : Evidence::kNo;
         if (source.name.ends_with(kIndexSuffix)) return Evidence::kLikely;
         const std::string_view head = source.head;
-        if (head.starts_with(kLegacyMagic) || head.starts_with(kOldestMagic)) return Evidence::kCertain;
+        if (head.starts_with(kOldestMagic)) return Evidence::kCertain;
         if (head.size() < kZipSignature.size() && !head.empty() && kZipSignature.starts_with(head))
-            return Evidence::kLikely;
-        if (!head.empty() && head.size() < kLegacyMagic.size() && kLegacyMagic.starts_with(head))
             return Evidence::kLikely;
         if (head.starts_with(kZipSignature)) {
             if (first_member(head).ends_with(".npy")) return Evidence::kByName;  // NumPy's archive
@@ -117,10 +110,9 @@ public:
     Document read(const Source& source, const Context& context) const override {
         if (const auto index = shard_index_path(source, kIndexSuffix)) return read_shards(*index, context);
         if (source.is_folder) throw Error(ErrorCode::kNotCheckpoint, "is a folder, not a torch.save archive");
-        if (source.head.starts_with(kLegacyMagic)) {
-            throw Error(ErrorCode::kUnsupported,
-                        "is a legacy torch.save stream (before torch 1.6); this version reads the zip form only");
-        }
+        if (begins_like_legacy(source.head) || begins_like_other_magic(source.head))
+            return read_legacy(source, context);
+        if (begins_like_torch_tar(source.head)) return read_torch_tar(source, context);
         if (source.head.starts_with(kOldestMagic))
             throw Error(ErrorCode::kUnsupported, "is a preview archive that no released torch writes");
         if (source.size_bytes < kZipSignature.size())
@@ -131,36 +123,7 @@ public:
             }
             throw Error(ErrorCode::kNotCheckpoint, describe_stranger(source));
         }
-        const TorchArchive archive = TorchArchive::open(source.file, context);
-        Document document;
-        document.format = name();
-        archive.describe(document);
-        const std::string pickle = archive.pickle(context);
-        TorchRebuilder rebuilder(archive, context);
-        PickleFacts facts;
-        try {
-            document.root = read_pickle(pickle, document.pool(), rebuilder, context, &facts);
-        } catch (const Error&) {
-            warn_of_globals(facts.globals, context);
-            throw;
-        }
-        warn_of_globals(facts.globals, context);
-        if (facts.size_bytes < pickle.size()) {
-            context.warn(fmt::format("{} bytes after the end of the pickle in data.pkl are ignored, as torch does",
-                                     pickle.size() - facts.size_bytes));
-        }
-        if (facts.protocol != 2) document.set_attribute("torch:pickle_protocol", Value::integer(facts.protocol));
-        if (pickle.find("__kind__") != std::string::npos) restore_tagged_values(document);
-        if (const ZipMember* member = archive.record(kAttributesRecord)) {
-            const std::string attributes = archive.pickle_bytes(*member, context);
-            apply_node_attributes(document, read_pickle(attributes, document.pool(), rebuilder, context),
-                                  fmt::format("record '{}'", kAttributesRecord), context);
-        }
-        point_out_leftovers(archive, rebuilder, context);
-        settle_torch_values(document.root, context);
-        rebuilder.check_all_bounds();
-        rebuilder.forget_usual_recipes();
-        return document;
+        return read_torch_zip(source.file, context);
     }
 
     std::vector<Loss> preflight(const Document& document, const WriteOptions&) const override {
@@ -211,29 +174,9 @@ public:
         auto findings = Format::verify(source, level, context);
         if (level == VerifyLevel::kQuick || !findings.empty()) return findings;
         if (const auto index = shard_index_path(source, kIndexSuffix)) return verify_shards(*index, level, context);
-        const TorchArchive archive = TorchArchive::open(source.file, context);
-        for (const auto& member : archive.zip().members()) {
-            const BlobPtr blob = archive.zip().blob(member, context.limits.max_inline_bytes);
-            std::vector<std::byte> buffer(
-                static_cast<std::size_t>(std::min<std::uint64_t>(blob->size_bytes(), 1u << 20)));
-            std::uint32_t crc = 0;
-            for (std::uint64_t done = 0; done < blob->size_bytes();) {
-                const auto piece = std::span(buffer).first(
-                    static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), blob->size_bytes() - done)));
-                blob->read(done, piece);
-                crc = crc32(crc, piece);
-                done += piece.size();
-                context.check_cancelled();
-            }
-            if (crc == member.crc32) continue;
-            // torch writes 0 when told not to compute checksums, so a 0 that does not match is no damage.
-            const bool absent = member.crc32 == 0;
-            findings.push_back(
-                {absent ? Finding::Severity::kNote : Finding::Severity::kDamage, member.name,
-                 absent ? "has no checksum"
-                        : fmt::format("has the checksum {:08x}, its bytes give {:08x}", member.crc32, crc)});
-        }
-        return findings;
+        return begins_like_legacy(source.head) || begins_like_torch_tar(source.head)
+                   ? findings
+                   : verify_torch_zip(source.file, context);
     }
 
 private:
@@ -304,30 +247,6 @@ private:
         return record == "data.pkl" || record == "data/0" || record == "version" || record == ".data/version" ||
                record == "byteorder";
     }
-
-    /// Storages that nothing refers to, and checksums that do not match where reading them costs nothing.
-    static void point_out_leftovers(const TorchArchive& archive, const TorchRebuilder& rebuilder,
-                                    const Context& context) {
-        std::uint64_t budget = kCheckedInAll;
-        for (const auto& member : archive.zip().members()) {
-            const std::string_view record = std::string_view(member.name).substr(archive.prefix().size() + 1);
-            if (record.starts_with("data/") && !rebuilder.knows_storage(record.substr(5)) &&
-                !archive.is_torchscript()) {
-                context.warn(
-                    fmt::format("storage '{}' of {} bytes is used by nothing", member.name, member.size_bytes));
-            }
-            if (member.crc32 == 0 || member.size_bytes > std::min(budget, kCheckedBytes)) continue;
-            budget -= member.size_bytes;
-            const std::string bytes = read_all(*archive.zip().blob(member, kCheckedBytes), kCheckedBytes);
-            if (crc32(0, std::as_bytes(std::span(bytes.data(), bytes.size()))) != member.crc32) {
-                context.warn(fmt::format("member '{}' has a wrong checksum (torch does not look at it)", member.name));
-            }
-        }
-    }
-
-    // Checksums are for `verify`; in passing only as many are looked at as cost nothing.
-    static constexpr std::uint64_t kCheckedBytes = 4096;
-    static constexpr std::uint64_t kCheckedInAll = 65536;
 };
 
 }  // namespace

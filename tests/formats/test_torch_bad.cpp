@@ -41,12 +41,8 @@ Outcome read(const fs::path& path) {
     return outcome;
 }
 
-bool is_as_expected(const Outcome& outcome, const std::string& file, const std::string& expected,
-                    const std::string& what) {
+bool is_as_expected(const Outcome& outcome, const std::string& expected, const std::string& what) {
     const bool either = what.find("right too") != std::string::npos;
-    if (file.starts_with("legacy_")) {  // the stream of torch before 1.6 is refused by name, or no checkpoint at all
-        return outcome.code == ErrorCode::kUnsupported || outcome.code == ErrorCode::kNotCheckpoint;
-    }
     if (expected == "damaged") return outcome.code == ErrorCode::kDamaged || (either && !outcome.code);
     if (expected == "foreign") {
         const bool is_pickle = what.find("a pickle reader may read it") != std::string::npos;
@@ -73,7 +69,7 @@ TEST_CASE("every bad torch file ends as its table says") {
         const Outcome outcome = read(kBad / file);
         INFO(file << ": " << what << ": " << outcome.message
                   << (outcome.warnings.empty() ? std::string() : " / " + outcome.warnings.front()));
-        CHECK(is_as_expected(outcome, file, expected, what));
+        CHECK(is_as_expected(outcome, expected, what));
         ++rows;
     }
     CHECK(rows == 192);
@@ -103,17 +99,44 @@ TEST_CASE("bad torch files are refused in words that name the thing and the numb
          "is a zip archive, but no torch checkpoint: it has no member FOLDER/data.pkl (its first is 'notes/a.txt')"},
         {"lfs_pointer", "is a git-LFS pointer, not the file itself; `git lfs pull` fetches it"},
         {"html_page", "is an HTML page, not a checkpoint; the download probably failed"},
-        {"legacy_control", "is a legacy torch.save stream (before torch 1.6); this version reads the zip form only"},
+        {"legacy_magic",
+         "begins like a torch.save stream, but with 119547037146038801333357 in place of the magic number "
+         "119547037146038801333356"},
+        {"legacy_truncated_pickle",
+         "ends within the pickle of the object: the pickle has no end: the data end at byte 200"},
+        {"legacy_no_storages", "ends at byte 295, before storage '7' (1 of 1), whose header belongs at byte 295"},
+        {"legacy_truncated_storage",
+         "storage '94637463311040' (2 of 2) has 24 bytes from byte 498 on, but the file ends at byte 517"},
+        {"legacy_numel_lie", "storage '7' at byte 295 has 5 elements, the object's pickle says 6"},
+        {"legacy_key_missing", "storage '7' of 24 bytes is not in the list of storages: its bytes are nowhere"},
     };
     for (const auto& [file, message] : messages) {
         INFO(file);
         CHECK(read(kBad / (file + ".pt")).message == message);
     }
+}
+
+TEST_CASE("older and neighbouring files of torch are read by their content") {
+    const Registry registry = all_formats();
+    const Context context;
     const fs::path old = fs::path(CKPT_TEST_DATA) / "torch/old";
-    CHECK(read(old / "torch_package.pt").message ==
-          "is a torch.package archive; this version reads torch.save archives only");
-    CHECK(read(old / "export.pt2").message ==
-          "is a torch.export archive (.pt2); this version reads torch.save archives only");
+    const std::map<std::string, std::string> layouts = {{"legacy.pt", "torch-legacy"},
+                                                        {"tar.pt", "torch-tar"},
+                                                        {"torchscript.pt", "torchscript"},
+                                                        {"torch_package.pt", "torch-package"},
+                                                        {"export.pt2", "torch-export"}};
+    for (const auto& [file, layout] : layouts) {
+        INFO(file);
+        const std::string path = (old / file).string();
+        CHECK(read_document(registry, path, context).format == layout);
+        const Format* forced = registry.by_name(layout);
+        REQUIRE(forced != nullptr);
+        CHECK(read_document(registry, path, context, forced).format == layout);
+        CHECK_FALSE(forced->capabilities().can_write);
+        CHECK(forced->verify(Source::open(path, context), VerifyLevel::kFull, context).empty());
+        const std::string saved = (fs::path(CKPT_TEST_DATA) / "torch/checkpoint.pt").string();
+        CHECK_THROWS_AS(read_document(registry, saved, context, forced), Error);
+    }
 }
 
 TEST_CASE("a pickle that would run something is read as data, and names what it would run") {

@@ -13,9 +13,6 @@ if not FIXTURES.is_dir():
     tally.passed += 1
     tally.finish()
 
-# Refused by name in this version: the stream of torch before 1.6.
-LEGACY_STREAM_READS = {"legacy_control", "legacy_big_endian", "legacy_key_twice", "legacy_trailing", "legacy_view"}
-
 
 def limited():
     resource.setrlimit(resource.RLIMIT_AS, (600 << 20, 600 << 20))
@@ -35,9 +32,7 @@ with open(FIXTURES / "torch/bad/outcomes.tsv") as table:
         name, what = row["file"], row["expected"]
         said = f"{name} ({what}: {row['what']}): exit {code}: {err.strip()[:200]}"
         either = "reading" in row["what"] and "right too" in row["what"] or "depth limit" in row["what"]
-        if name.startswith("legacy_"):
-            good = code in (3, 4, 5)  # the stream is named and refused, or seen to be damaged or foreign
-        elif what == "damaged":
+        if what == "damaged":
             good = code == 4 or (either and code == 0)
         elif what == "foreign":
             good = code == 3 or ("may read it" in row["what"] and code == 0)  # a bare pickle has a layout of its own

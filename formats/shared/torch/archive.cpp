@@ -16,27 +16,21 @@ bool ends_with_component(std::string_view name, std::string_view last) {
            (name.size() > last.size() && name.ends_with(last) && name[name.size() - last.size() - 1] == '/');
 }
 
-/// A zip that is not torch.save's: refused by name where it is a neighbour.
-void refuse_neighbours(const ZipDirectory& zip) {
+/// Throws for a zip of something else.
+ArchiveKind kind_of(const ZipDirectory& zip) {
     bool looks_like_torch = false;
     bool all_npy = true;
     for (const auto& member : zip.members()) {
         const std::string_view name = member.name;
-        if (ends_with_component(name, ".data/extern_modules")) {
-            throw Error(ErrorCode::kUnsupported,
-                        "is a torch.package archive; this version reads torch.save archives only");
-        }
-        if (ends_with_component(name, "archive_format")) {
-            throw Error(ErrorCode::kUnsupported,
-                        "is a torch.export archive (.pt2); this version reads torch.save archives only");
-        }
+        if (ends_with_component(name, ".data/extern_modules")) return ArchiveKind::kPackage;
+        if (ends_with_component(name, "archive_format")) return ArchiveKind::kExport;
         for (const std::string_view known :
              {"data.pkl", "version", "byteorder", "serialization_id", "constants.pkl", "DATA.PKL"}) {
             looks_like_torch = looks_like_torch || ends_with_component(name, known);
         }
         all_npy = all_npy && name.ends_with(".npy");
     }
-    if (looks_like_torch) return;
+    if (looks_like_torch) return ArchiveKind::kSave;
     if (all_npy) throw Error(ErrorCode::kNotCheckpoint, "is a NumPy .npz archive, no torch checkpoint");
     throw_error(ErrorCode::kNotCheckpoint,
                 "is a zip archive, but no torch checkpoint: it has no member FOLDER/data.pkl (its first is '{}')",
@@ -58,7 +52,7 @@ TorchArchive TorchArchive::open(const std::shared_ptr<const File>& file, const C
 TorchArchive TorchArchive::open(BlobPtr bytes, std::string file, const Context& context) {
     TorchArchive archive;
     archive.zip_ = ZipDirectory::read(std::move(bytes), std::move(file), context);
-    refuse_neighbours(archive.zip_);
+    archive.kind_ = kind_of(archive.zip_);
     const auto& members = archive.zip_.members();
     const std::size_t slash = members.front().name.find('/');
     if (slash == std::string::npos || slash == 0)
@@ -91,11 +85,12 @@ TorchArchive TorchArchive::open(BlobPtr bytes, std::string file, const Context& 
         if (error != std::errc() || end != digits.data() + digits.size())
             throw_damaged("record '{}' holds no number", alignment->name);
     }
-    if (archive.record("constants.pkl") != nullptr) {
-        archive.is_torchscript_ = std::any_of(members.begin(), members.end(), [&](const auto& member) {
+    if (archive.kind_ == ArchiveKind::kSave && archive.record("constants.pkl") != nullptr) {
+        const bool has_code = std::any_of(members.begin(), members.end(), [&](const auto& member) {
             return member.name.starts_with(archive.prefix_ + "/code/");
         });
-        if (!archive.is_torchscript_) {
+        if (has_code) archive.kind_ = ArchiveKind::kScript;
+        if (!has_code) {
             context.warn(
                 fmt::format("member '{}/constants.pkl': torch.load takes the file for TorchScript", archive.prefix_));
         }
@@ -119,12 +114,31 @@ std::string TorchArchive::pickle_bytes(const ZipMember& member, const Context& c
     return read_all(*zip_.blob(member, context.limits.max_header_bytes), context.limits.max_header_bytes);
 }
 
+BlobPtr TorchArchive::storage_bytes(const StorageId& id, const Context& context) const {
+    const ZipMember* member = record("data/" + id.key);
+    if (member == nullptr) throw_damaged("storage 'data/{}' is missing", id.key);
+    if (member->size_bytes != id.size_bytes) {
+        throw_damaged("storage 'data/{}' holds {} bytes, its {} needs {}", id.key, member->size_bytes, id.cls.name,
+                      id.size_bytes);
+    }
+    if (id.key.find("..") != std::string::npos || id.key.starts_with("/")) {
+        context.warn(fmt::format("storage key '{}' looks like a path; it is only a name here", id.key));
+    }
+    if (member->deflated) {
+        context.warn(fmt::format(
+            "storage 'data/{}' is compressed: torch.load(mmap=True) would take the compressed bytes for numbers",
+            id.key));
+    }
+    const BlobPtr blob = zip_.blob(*member, context.limits.max_inline_bytes);
+    return byte_order_ == ByteOrder::kBig ? byte_swapped_blob(blob, id.cls.swap_width()) : blob;
+}
+
 void TorchArchive::describe(Document& document) const {
     Pool& pool = document.pool();
     document.set_attribute("torch:prefix", pool.string(prefix_));
     const bool has_format = record(".format_version") != nullptr;
     const bool has_order = record("byteorder") != nullptr;
-    if (is_torchscript_) {
+    if (kind_ == ArchiveKind::kScript) {
         document.producer = "TorchScript";
         return;
     }

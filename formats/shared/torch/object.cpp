@@ -43,6 +43,8 @@ void settle_torch_values(const Value& root, const Context& context) {
 
 Value read_torch_object(const BlobPtr& bytes, const std::string& file, Document& document, const Context& context) {
     const TorchArchive archive = TorchArchive::open(bytes, file, context);
+    if (archive.kind() == ArchiveKind::kPackage || archive.kind() == ArchiveKind::kExport)
+        throw Error(ErrorCode::kUnsupported, "is an archive of torch.package or torch.export, not of torch.save");
     const std::string pickle = archive.pickle(context);
     TorchRebuilder rebuilder(archive, context);
     PickleFacts facts;

@@ -137,77 +137,47 @@ void TorchRebuilder::forget_usual_recipes() const {
     }
 }
 
-StoragePtr TorchRebuilder::load_storage(const std::string& key, const std::string& class_name,
-                                        const std::string& location, std::uint64_t size_bytes, unsigned swap_width,
-                                        bool byte_like) {
-    const ZipMember* member = archive_.record("data/" + key);
-    if (member == nullptr) throw_damaged("storage 'data/{}' is missing", key);
-    if (member->size_bytes != size_bytes) {
-        throw_damaged("storage 'data/{}' holds {} bytes, its {} needs {}", key, member->size_bytes, class_name,
-                      size_bytes);
-    }
-    const auto known = storages_.find(key);
+StoragePtr TorchRebuilder::load_storage(const StorageId& id) {
+    const auto known = storages_.find(id.key);
     if (known != storages_.end()) {
-        if (known->second.first_class != class_name && !(byte_like && known->second.byte_like)) {
-            context_.warn(fmt::format("storage 'data/{}' is named as {} and as {}; torch takes the first for both", key,
-                                      known->second.first_class, class_name));
+        const std::uint64_t there = known->second.storage->blob->size_bytes();
+        if (there != id.size_bytes) {
+            throw_damaged("storage '{}{}' holds {} bytes, its {} needs {}", source_.place(), id.key, there, id.cls.name,
+                          id.size_bytes);
+        }
+        if (known->second.first_class != id.cls.name && !(id.cls.is_byte_like() && known->second.byte_like)) {
+            context_.warn(fmt::format("storage '{}{}' is named as {} and as {}; torch takes the first for both",
+                                      source_.place(), id.key, known->second.first_class, id.cls.name));
         }
         return known->second.storage;
     }
-    if (key.find("..") != std::string::npos || key.starts_with("/")) {
-        context_.warn(fmt::format("storage key '{}' looks like a path; it is only a name here", key));
-    }
-    if (member->deflated) {
-        context_.warn(fmt::format(
-            "storage 'data/{}' is compressed: torch.load(mmap=True) would take the compressed bytes for numbers", key));
-    }
     auto storage = std::make_shared<Storage>();
-    storage->blob = archive_.zip().blob(*member, context_.limits.max_inline_bytes);
-    if (archive_.byte_order() == ByteOrder::kBig) storage->blob = byte_swapped_blob(storage->blob, swap_width);
-    storage->location = location;
-    storages_[key] = {storage, class_name, byte_like};
+    storage->blob = source_.storage_bytes(id, context_);
+    storage->location = id.location;
+    storages_[id.key] = {storage, id.cls.name, id.cls.is_byte_like()};
     return storage;
+}
+
+TensorNode* TorchRebuilder::make_storage(Pool& pool, const StorageClass& cls, StoragePtr storage, std::uint64_t count) {
+    auto* node = pool.make<TensorNode>();
+    node->type = cls.name;
+    node->dtype = cls.shown_dtype();
+    node->shape = {static_cast<std::int64_t>(count)};
+    node->stride = {1};
+    node->storage = std::move(storage);
+    return node;
+}
+
+Value TorchRebuilder::storage_value(Pool& pool, const StorageId& id) {
+    const auto [it, is_new] = storage_values_.try_emplace({id.key, id.cls.name});
+    const StoragePtr storage = load_storage(id);
+    if (is_new) it->second = Value::of(make_storage(pool, id.cls, storage, id.count));
+    return it->second;
 }
 
 Value TorchRebuilder::persistent_load(Pool& pool, Value id) {
     if (!id.is(Kind::kTuple)) throw_damaged("a persistent id is a {}, not a tuple", kind_name(id.kind()));
-    const auto& items = id.sequence().items;
-    if (items.size() < 5) throw_damaged("a persistent id has {} items, expected 5", items.size());
-    if (!items[0].is(Kind::kString) || items[0].as_string() != "storage") {
-        throw_damaged("a persistent id is of kind '{}', expected 'storage'",
-                      items[0].is(Kind::kString) ? items[0].as_string() : kind_name(items[0].kind()));
-    }
-    const std::string class_name = global_name(items[1]);
-    const auto type = storage_type(class_name);
-    if (!type) throw_damaged("'{}' is no storage class that is known", class_name);
-    if (!items[2].is(Kind::kString) && !items[2].is(Kind::kInt))
-        throw_damaged("a storage key is a {}", kind_name(items[2].kind()));
-    const std::string key = items[2].is(Kind::kInt) ? items[2].integer_text() : std::string(items[2].as_string());
-    if (key.empty()) throw_damaged("a storage key is empty");
-    const std::string location = items[3].is(Kind::kString) ? std::string(items[3].as_string()) : std::string();
-    const auto count = items[4].as_uint64();
-    const auto size = count ? (type->counts_bytes ? count : dtype_bytes(type->dtype, *count)) : std::nullopt;
-    if (!size) {
-        throw_damaged(
-            "storage 'data/{}' has an element count of {}", key,
-            items[4].is(Kind::kInt) ? items[4].integer_text() : fmt::format("kind {}", kind_name(items[4].kind())));
-    }
-    const auto [it, is_new] = storage_values_.try_emplace({key, class_name});
-    const unsigned width = dtype_width(type->dtype);
-    const bool complex = dtype_info(type->dtype).cls == DTypeClass::kComplex;
-    const StoragePtr storage =
-        load_storage(key, class_name, location, *size, type->untyped ? 1 : width / (complex ? 2 : 1),
-                     type->untyped || type->dtype == DType::kUInt8);
-    if (!is_new) return it->second;
-    auto* node = pool.make<TensorNode>();
-    node->type = class_name;
-    node->dtype = type->dtype;
-    node->shape = {static_cast<std::int64_t>(*count)};
-    node->stride = {1};
-    node->storage = storage;
-    if (type->counts_bytes && !type->untyped) node->dtype = DType::kUInt8;  // packed codes, seen as bytes
-    it->second = Value::of(node);
-    return it->second;
+    return storage_value(pool, parse_storage_id(id.sequence().items, source_.place()));
 }
 
 Node* TorchRebuilder::construct(Pool& pool, std::unique_ptr<Recipe>& recipe) {

@@ -9,15 +9,16 @@
 #include <vector>
 
 #include "formats/shared/pickle/pickle.hpp"
-#include "formats/shared/torch/archive.hpp"
+#include "formats/shared/torch/storages.hpp"
 
 namespace ckpt {
 
 /// Hooks for read_pickle. Tensors come out as TensorNodes that keep the call as their recipe; what is not understood
 /// stays an inert object.
-class TorchRebuilder final : public PickleReaderHooks {
+class TorchRebuilder : public PickleReaderHooks {
 public:
-    TorchRebuilder(const TorchArchive& archive, const Context& context) : archive_(archive), context_(context) {}
+    /// The source must outlive this.
+    TorchRebuilder(const StorageSource& source, const Context& context) : source_(source), context_(context) {}
 
     Value persistent_load(Pool& pool, Value id) override;
     Node* construct(Pool& pool, std::unique_ptr<Recipe>& recipe) override;
@@ -29,15 +30,22 @@ public:
     /// Once all is read: tensors that the writer would make by the very call that made them need not remember it.
     void forget_usual_recipes() const;
 
+protected:
+    /// A storage by itself, as a tensor of its class; the same node for the same key and class.
+    Value storage_value(Pool& pool, const StorageId& id);
+    /// A storage that no persistent id names, in the same form.
+    static TensorNode* make_storage(Pool& pool, const StorageClass& cls, StoragePtr storage, std::uint64_t count);
+    /// A tensor that will be checked against its storage.
+    TensorNode* make_tensor(Pool& pool);
+    const StorageSource& source() const noexcept { return source_; }
+
 private:
     struct Loaded {
         StoragePtr storage;
         std::string first_class;
         bool byte_like = false;
     };
-    TensorNode* make_tensor(Pool& pool);
-    StoragePtr load_storage(const std::string& key, const std::string& class_name, const std::string& location,
-                            std::uint64_t size_bytes, unsigned swap_width, bool byte_like);
+    StoragePtr load_storage(const StorageId& id);
     TensorNode* rebuild(Pool& pool, const std::string& function, const Value& args);
     TensorNode* rebuild_view(Pool& pool, const std::string& function, const std::vector<Value>& args);
     TensorNode* rebuild_parameter(Pool& pool, const std::vector<Value>& args);
@@ -48,7 +56,7 @@ private:
     TensorNode* rebuild_nested(Pool& pool, const std::vector<Value>& args);
     TensorNode* rebuild_jagged(Pool& pool, const std::vector<Value>& args);
 
-    const TorchArchive& archive_;
+    const StorageSource& source_;
     const Context& context_;
     std::vector<TensorNode*> views_;
     std::unordered_map<std::string, Loaded> storages_;

@@ -1,0 +1,36 @@
+// Member by member.
+#include "formats/torch/verify_zip.hpp"
+
+#include <algorithm>
+
+#include "formats/shared/torch/archive.hpp"
+#include "libckpt/crc32.hpp"
+
+namespace ckpt {
+
+std::vector<Finding> verify_torch_zip(const std::shared_ptr<const File>& file, const Context& context) {
+    std::vector<Finding> findings;
+    const TorchArchive archive = TorchArchive::open(file, context);
+    for (const auto& member : archive.zip().members()) {
+        const BlobPtr blob = archive.zip().blob(member, context.limits.max_inline_bytes);
+        std::vector<std::byte> buffer(static_cast<std::size_t>(std::min<std::uint64_t>(blob->size_bytes(), 1u << 20)));
+        std::uint32_t crc = 0;
+        for (std::uint64_t done = 0; done < blob->size_bytes();) {
+            const auto piece = std::span(buffer).first(
+                static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), blob->size_bytes() - done)));
+            blob->read(done, piece);
+            crc = crc32(crc, piece);
+            done += piece.size();
+            context.check_cancelled();
+        }
+        if (crc == member.crc32) continue;
+        // torch writes 0 when told not to compute checksums, so a 0 that does not match is no damage.
+        const bool absent = member.crc32 == 0;
+        findings.push_back({absent ? Finding::Severity::kNote : Finding::Severity::kDamage, member.name,
+                            absent ? "has no checksum"
+                                   : fmt::format("has the checksum {:08x}, its bytes give {:08x}", member.crc32, crc)});
+    }
+    return findings;
+}
+
+}  // namespace ckpt

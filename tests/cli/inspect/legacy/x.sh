@@ -1,0 +1,1 @@
+ckpt inspect $DATA/torch/old/tar.pt | sed "s#.*/##"; ckpt inspect $DATA/torch/old/torchscript.pt | sed "s#.*/##"
