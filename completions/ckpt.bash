@@ -2,7 +2,7 @@
 _ckpt() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]} words=
     if [ "$COMP_CWORD" -eq 1 ]; then
-        COMPREPLY=($(compgen -W "ls last path inspect get convert extract verify formats --help --version" -- "$cur"))
+        COMPREPLY=($(compgen -W "ls last path inspect get convert extract merge verify formats --help --version" -- "$cur"))
         return
     fi
     case $prev in
@@ -12,6 +12,7 @@ _ckpt() {
         --codec) COMPREPLY=($(compgen -W "auto raw" -- "$cur")); return ;;
         --julia) COMPREPLY=($(compgen -W "dict namedtuple" -- "$cur")); return ;;
         --role) COMPREPLY=($(compgen -W "model optimizer scheduler hyper-parameters log other" -- "$cur")); return ;;
+        --direction) COMPREPLY=($(compgen -W "min max" -- "$cur")); return ;;
         --digest) COMPREPLY=($(compgen -W "xxh3 sha256" -- "$cur")); return ;;
     esac
     case $command in
@@ -20,8 +21,9 @@ _ckpt() {
         path) words="--next --by --pattern" ;;
         inspect) words="--from --depth --tensors --json --digest --allow-huge" ;;
         get) words="--from --json" ;;
-        convert) words="--from --to --compress --codec --keep-layout --julia --shard-size --metadata --overwrite --max-output --allow-huge --allow-loss" ;;
-        extract) words="--output --from --model-only --role --select --drop --rest --salvage --to --compress --codec --keep-layout --julia --shard-size --metadata --overwrite --max-output --allow-huge --allow-loss" ;;
+        convert) words="--from --to --compress --codec --keep-layout --julia --shard-size --metadata --weights-only --overwrite --max-output --allow-huge --allow-loss" ;;
+        extract) words="--output --from --model-only --role --select --drop --rest --salvage --to --compress --codec --keep-layout --julia --shard-size --metadata --weights-only --overwrite --max-output --allow-huge --allow-loss" ;;
+        merge) words="--output --from --direction --to --compress --codec --keep-layout --julia --shard-size --metadata --weights-only --overwrite --max-output --allow-huge --allow-loss" ;;
         verify) words="--full --from --json --by --pattern" ;;
         formats) words="--json" ;;
     esac

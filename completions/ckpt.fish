@@ -6,6 +6,7 @@ complete -c ckpt -n __fish_use_subcommand -f -a inspect -d 'show what is in a ch
 complete -c ckpt -n __fish_use_subcommand -f -a get -d 'print one value of a checkpoint'
 complete -c ckpt -n __fish_use_subcommand -f -a convert -d 'convert a checkpoint to another layout'
 complete -c ckpt -n __fish_use_subcommand -f -a extract -d 'take a part of a checkpoint'
+complete -c ckpt -n __fish_use_subcommand -f -a merge -d 'join the histories of searches or calibrations'
 complete -c ckpt -n __fish_use_subcommand -f -a verify -d 'check whether checkpoints are whole'
 complete -c ckpt -n __fish_use_subcommand -f -a formats -d 'list the layouts'
 complete -c ckpt -n '__fish_seen_subcommand_from ls' -l by
@@ -42,6 +43,7 @@ complete -c ckpt -n '__fish_seen_subcommand_from convert' -l keep-layout
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l julia
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l shard-size
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l metadata
+complete -c ckpt -n '__fish_seen_subcommand_from convert' -l weights-only
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l overwrite
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l max-output
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l allow-huge
@@ -61,10 +63,26 @@ complete -c ckpt -n '__fish_seen_subcommand_from extract' -l keep-layout
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l julia
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l shard-size
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l metadata
+complete -c ckpt -n '__fish_seen_subcommand_from extract' -l weights-only
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l overwrite
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l max-output
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l allow-huge
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l allow-loss
+complete -c ckpt -n '__fish_seen_subcommand_from merge' -l output
+complete -c ckpt -n '__fish_seen_subcommand_from merge' -l from
+complete -c ckpt -n '__fish_seen_subcommand_from merge' -l direction
+complete -c ckpt -n '__fish_seen_subcommand_from merge' -l to
+complete -c ckpt -n '__fish_seen_subcommand_from merge' -l compress
+complete -c ckpt -n '__fish_seen_subcommand_from merge' -l codec
+complete -c ckpt -n '__fish_seen_subcommand_from merge' -l keep-layout
+complete -c ckpt -n '__fish_seen_subcommand_from merge' -l julia
+complete -c ckpt -n '__fish_seen_subcommand_from merge' -l shard-size
+complete -c ckpt -n '__fish_seen_subcommand_from merge' -l metadata
+complete -c ckpt -n '__fish_seen_subcommand_from merge' -l weights-only
+complete -c ckpt -n '__fish_seen_subcommand_from merge' -l overwrite
+complete -c ckpt -n '__fish_seen_subcommand_from merge' -l max-output
+complete -c ckpt -n '__fish_seen_subcommand_from merge' -l allow-huge
+complete -c ckpt -n '__fish_seen_subcommand_from merge' -l allow-loss
 complete -c ckpt -n '__fish_seen_subcommand_from verify' -l full
 complete -c ckpt -n '__fish_seen_subcommand_from verify' -l from
 complete -c ckpt -n '__fish_seen_subcommand_from verify' -l json

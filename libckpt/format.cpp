@@ -29,6 +29,14 @@ bool looks_like_text(std::string_view head) {
 
 }  // namespace
 
+void refuse_losses(const std::vector<Loss>& losses, std::string_view layout) {
+    if (losses.empty()) return;
+    std::string text = fmt::format("cannot be written as {} without loss:", layout);
+    for (const auto& loss : losses) text += fmt::format(" '{}' {};", loss.path, loss.what);
+    text.pop_back();
+    throw Error(ErrorCode::kRefused, text);
+}
+
 std::string describe_stranger(const Source& source) {
     std::string_view head = source.head;
     while (!head.empty() && std::isspace(static_cast<unsigned char>(head.front())) != 0) head.remove_prefix(1);

@@ -24,6 +24,9 @@ struct Loss {
     std::string what;  ///< "is float8_e4m3fn, which JLD2 cannot hold"
 };
 
+/// Throws Error (kRefused) naming each path and what it is, unless there are none. `layout` as it stands in a sentence.
+void refuse_losses(const std::vector<Loss>& losses, std::string_view layout);
+
 struct WriteOptions {
     std::string output_name;   ///< last component of the output's path; torch's archive prefix follows from it
     std::string compress;      ///< "", "zstd" or "gzip", where the format has it
@@ -35,6 +38,7 @@ struct WriteOptions {
     bool keep_rest = false;         ///< what is no tensor too, where the layout has a place for it only on demand
     std::uint64_t shard_bytes = 0;  ///< most tensor bytes in one file of several; 0: one file
     std::uint64_t shard_count = 0;  ///< among how many each tensor's rows are divided; 0: as the layout is used to
+    bool weights_only = false;      ///< only what the layout's own loader takes without running anything
     /// Dicts all of whose keys are identifiers as named tuples, where the layout's language tells them from dicts.
     bool named_tuples = false;
 };
@@ -52,9 +56,10 @@ struct Capabilities {
     /// name begins and ends with two underscores are marks of the layout itself; of the user's, such a name has a
     /// backslash before it.
     bool has_attributes = false;
-    bool keeps_rest = false;  ///< heeds `WriteOptions::keep_rest`
-    bool has_shards = false;  ///< heeds `WriteOptions::shard_bytes`
-    bool has_ranks = false;   ///< heeds `WriteOptions::shard_count`
+    bool keeps_rest = false;        ///< heeds `WriteOptions::keep_rest`
+    bool has_shards = false;        ///< heeds `WriteOptions::shard_bytes`
+    bool has_ranks = false;         ///< heeds `WriteOptions::shard_count`
+    bool has_weights_only = false;  ///< heeds `WriteOptions::weights_only`
 };
 
 enum class VerifyLevel : std::uint8_t { kQuick, kFull };

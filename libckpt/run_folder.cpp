@@ -112,15 +112,34 @@ public:
             context_.check_cancelled();
             if (entry.is_link) {
                 links.push_back(entry);
-            } else if (!take(path, entry) && entry.is_folder && options_.recursive) {
-                below.push_back(join(path, entry.name));
+            } else if (!take(path, entry) && entry.is_folder) {
+                if (options_.recursive) {
+                    below.push_back(join(path, entry.name));
+                } else if (entry.name == kPausedFolder) {
+                    paused(join(path, entry.name));
+                }
             }
         }
         if (!links.empty()) resolve_links(path, first, links);
         for (const auto& next : below) folder(next);
     }
 
+    /// A folder that is rewritten by every save; false for anything else.
+    bool consider_rolling(const std::string& full, const std::string& name) {
+        if (!options_.rolling) return false;
+        const auto match = options_.rolling(full);
+        if (!match) return false;
+        CheckpointEntry checkpoint;
+        checkpoint.path = full;
+        checkpoint.name = name;
+        checkpoint.match = *match;
+        checkpoint.is_folder = true;
+        checkpoints_.push_back(std::move(checkpoint));
+        return true;
+    }
+
     bool consider(const std::string& full, const RawEntry& entry) {
+        if (entry.is_folder && consider_rolling(full, entry.name)) return true;
         const auto match = names_.classify(entry.name, entry.is_folder ? EntryKind::kFolder : EntryKind::kFile);
         if (!match) return false;
         if (match->is_shard) {
@@ -145,6 +164,19 @@ public:
     }
 
 private:
+    /// A folder of this name belongs to the runs beside it: what was saved when they were interrupted.
+    static constexpr std::string_view kPausedFolder = "paused";
+    void paused(const std::string& path) {
+        try {
+            for (const auto& entry : read_folder(path)) {
+                const auto match = names_.classify(entry.name, entry.is_folder ? EntryKind::kFolder : EntryKind::kFile);
+                if (match && match->label == kPausedFolder) consider(join(path, entry.name), entry);
+            }
+        } catch (const Error& error) {
+            skipped_.push_back({path, error.message()});
+        }
+    }
+
     /// Lists an entry or notes why not; false for a folder that may hold checkpoints further down.
     bool take(const std::string& path, const RawEntry& entry) {
         const std::string full = join(path, entry.name);
@@ -238,19 +270,28 @@ private:
     std::vector<SkippedEntry>& skipped_;
 };
 
+double seconds_of(const struct timespec& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
+}
+
 void measure(CheckpointEntry& entry) {
     struct stat status = {};
     if (::stat(entry.path.c_str(), &status) != 0) return;
-    entry.mtime_seconds =
-        static_cast<double>(status.st_mtim.tv_sec) + static_cast<double>(status.st_mtim.tv_nsec) * 1e-9;
+    entry.mtime_seconds = seconds_of(status.st_mtim);
     entry.bytes = static_cast<std::uint64_t>(status.st_size);
     if (!entry.is_folder) return;
     entry.bytes = 0;
+    entry.mtime_seconds = 0;
     std::error_code error;
     for (fs::recursive_directory_iterator it(entry.path, error), end; !error && it != end; it.increment(error)) {
         std::error_code ignored;
-        if (it->is_regular_file(ignored)) entry.bytes += it->file_size(ignored);
+        if (!it->is_regular_file(ignored)) continue;
+        entry.bytes += it->file_size(ignored);
+        if (::stat(it->path().c_str(), &status) == 0)
+            entry.mtime_seconds = std::max(entry.mtime_seconds, seconds_of(status.st_mtim));
     }
+    if (entry.mtime_seconds == 0 && ::stat(entry.path.c_str(), &status) == 0)
+        entry.mtime_seconds = seconds_of(status.st_mtim);  // nothing is in it
 }
 
 std::string folder_of(const CheckpointEntry& entry) {
@@ -357,8 +398,16 @@ RunFolder RunFolder::scan(const std::string& path, const ScanOptions& options, c
         }
         return folder;
     }
-    scanner.folder(path);
+    const fs::path trimmed = fs::path(path).filename().empty() ? fs::path(path).parent_path() : fs::path(path);
+    if (!scanner.consider_rolling(path, trimmed.filename().string())) scanner.folder(path);
     folder.sort();
+    return folder;
+}
+
+RunFolder RunFolder::of(CheckpointEntry entry) {
+    RunFolder folder;
+    folder.path_ = entry.path;
+    folder.checkpoints_.push_back(std::move(entry));
     return folder;
 }
 
@@ -462,7 +511,9 @@ const CheckpointEntry* RunFolder::newest(const std::string& axis, const IndexBou
 const CheckpointEntry* RunFolder::only_last() const {
     const CheckpointEntry* found = nullptr;
     for (const auto& entry : checkpoints_) {
-        if (!entry.match.is_alias || entry.match.scheme != "last") continue;
+        const bool is_last = entry.match.is_alias ? entry.match.scheme == "last"
+                                                  : entry.match.label == "last" || entry.match.label == "joint";
+        if (!is_last) continue;
         if (found != nullptr) return nullptr;  // two say so
         found = &entry;
     }
@@ -494,6 +545,7 @@ std::optional<std::pair<double, std::string>> RunFolder::next() const {
     } else {
         index = rounded(numbers.back() + usual_step(numbers));
     }
+    if (last.match.number_on(axis)->length == 0) return std::pair{index, last.path};  // it is rewritten
     const std::string folder = folder_of(last);
     return std::pair{index,
                      join(folder.empty() ? "." : folder, with_number(last.name, *last.match.number_on(axis), index))};

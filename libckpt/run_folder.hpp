@@ -45,6 +45,9 @@ struct ScanOptions {
     std::string axis;     ///< the axis of that pattern, or the one asked for by --by
     std::vector<std::string>
         extensions;  ///< of the layouts that are known: a name that only ends in a number needs one
+    /// Asked of the folder itself and of each folder in it, whatever its name: what a folder says of itself that is
+    /// rewritten by every save; nullopt for any other. A number whose length is 0 does not stand in the name.
+    std::function<std::optional<NameMatch>(const std::string& path)> rolling;
 };
 
 class RunFolder {
@@ -52,6 +55,9 @@ public:
     /// Reads the folder's names once and opens nothing. A file given as `path` is a folder of that one file. Throws
     /// Error (kNotFound) naming the path when it cannot be read, (kUsage) for a bad pattern.
     static RunFolder scan(const std::string& path, const ScanOptions& options, const Context& context);
+
+    /// A folder of one checkpoint.
+    static RunFolder of(CheckpointEntry entry);
 
     /// By folder, then by series with the main one last, then numerically; then what has no number; aliases last of
     /// all. A link to a checkpoint of the same folder is an alias of that one and not listed; a link that leads
@@ -72,10 +78,12 @@ public:
     const CheckpointEntry* at(const std::string& axis, double index) const;
     /// The index and the path that the next save takes: the last name of the main series with its number on the main
     /// axis put on by the usual step, the one that occurs most (the latest of equals; 1 after a single save); other
-    /// numbers stay. For numbered runs the first free slot. nullopt when there is no series to continue.
+    /// numbers stay. For numbered runs the first free slot; for a folder that every save rewrites that folder. nullopt
+    /// when there is no series to continue.
     std::optional<std::pair<double, std::string>> next() const;
 
-    /// Sizes and times of all entries (one system call each; a folder's size is that of the files in it).
+    /// Sizes and times of all entries (one system call each; a folder's size is that of the files in it, its time that
+    /// of the newest).
     void stat();
 
 private:

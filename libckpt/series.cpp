@@ -42,6 +42,8 @@ constexpr Row kRows[] = {
      "epoch,update,#,#", 1},
     {"mammoth", "f", R"(^(.+)_([0-9]{8}-[0-9]{6})(?:_([0-9a-f]+))?_([0-9]+|last|joint)\.pt$)", ".pt", "task",
      "-,-,-,task", 0},
+    {"mammoth-paused", "f", R"(^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\.pt$)", ".pt",
+     "task", "", 0},
     {"pyhopper", "f", R"(^pyhopper_run_([0-9]{5})\.ckpt$)", "pyhopper_run_", "run", "run", 0},
     {"fairseq-update", "f", R"(^checkpoint_([0-9]+)_([0-9]+)\.pt$)", "checkpoint_", "epoch", "epoch,update", 1},
     {"fairseq-best-metric", "f", R"(^checkpoint\.best_([A-Za-z0-9_]+)_(-?[0-9]+(?:\.[0-9]+)?)\.pt$)",
@@ -231,6 +233,7 @@ std::optional<NameMatch> NameTable::classify(std::string_view name, EntryKind ki
         match.base = row.base;
         match.is_alias = row.id == "last" || row.id == "best" || row.id == "model-alias";
         match.is_shard = row.axis == "shard";
+        if (row.id == "mammoth-paused") match.label = "paused";
         if (row.axis == "=") {
             const auto pairs = read_pairs(name, match);
             match.series = series_of_pairs(name, pairs, found[2].str());
@@ -250,7 +253,10 @@ std::optional<NameMatch> NameTable::classify(std::string_view name, EntryKind ki
             }
             const std::string axis_name = axis == "@" ? word_axis(name) : std::string(axis);
             const auto number = parse_number(found[group].str());
-            if (!number) continue;  // "last", "joint": no number
+            if (!number) {
+                match.label = found[group].str();  // "last", "joint"
+                continue;
+            }
             replaced.push_back(place);
             match.axes.push_back({axis_name, *number, place.begin, place.length});
             if (!match.index) {

@@ -33,6 +33,8 @@ struct NameMatch {
     /// (the time at which a run began) set series apart. Pairs like `epoch=3-step=400` and the counter `-v1` behind
     /// them are one `#`, since a run may name now these, now those.
     std::string series;
+    /// What stands where the index would: "last", "joint", "paused".
+    std::string label;
     bool is_alias = false;  ///< last.ckpt, best.pt: names another checkpoint
     bool is_shard = false;  ///< part of a checkpoint, never one by itself
 

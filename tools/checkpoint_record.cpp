@@ -2,7 +2,6 @@
 #include "tools/checkpoint_record.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -42,6 +41,17 @@ Json record(const CheckpointEntry& entry, const CheckpointFacts& facts) {
     Json axes = Json::object();
     for (const auto& known : entry.match.axes) axes[printable(known.axis)] = number(known.value);
     json["axes"] = axes;
+    if (!entry.match.label.empty()) json["label"] = entry.match.label;
+    if (!facts.run.is_empty()) {
+        const auto text = [](const std::string& value) {
+            return value.empty() ? Json(nullptr) : Json(printable(value));
+        };
+        const auto count = [](const auto& value) { return value ? Json(*value) : Json(nullptr); };
+        json["run"] = {{"base", text(facts.run.base)},           {"model", text(facts.run.model)},
+                       {"dataset", text(facts.run.dataset)},     {"dataset_config", text(facts.run.dataset_config)},
+                       {"buffer", count(facts.run.buffer_size)}, {"epochs", count(facts.run.epochs)},
+                       {"timestamp", text(facts.run.timestamp)}, {"id", text(facts.run.id)}};
+    }
     if (!facts.why.empty()) json["why"] = printable(facts.why);
     return json;
 }
@@ -62,42 +72,44 @@ const Format* layout_of_folder(const Session& session, const std::string& path) 
     return nullptr;
 }
 
-CheckpointEntry folder_entry(const Session& session, const std::string& path) {
+CheckpointEntry folder_entry(const std::string& path) {
     namespace fs = std::filesystem;
     CheckpointEntry entry;
     entry.path = path;
     const fs::path trimmed = fs::path(path).filename().empty() ? fs::path(path).parent_path() : fs::path(path);
     entry.name = trimmed.filename().string();
     entry.is_folder = true;
-    std::error_code error;
-    for (const auto& file : fs::directory_iterator(path, error)) {
-        std::error_code failure;
-        const auto size = file.file_size(failure);
-        if (!failure) entry.bytes += size;
-        const auto time = std::filesystem::last_write_time(file.path(), failure);
-        if (failure) continue;
-        const auto seconds =
-            std::chrono::duration<double>(std::chrono::file_clock::to_sys(time).time_since_epoch()).count();
-        entry.mtime_seconds = std::max(entry.mtime_seconds, seconds);
-    }
+    return entry;
+}
+
+bool is_rolling(const Format& layout) {
+    return layout.capabilities().holds == "calibrations";
+}
+
+std::optional<NameMatch> rolling_match(const Session& session, const std::string& path) {
+    const Format* format = layout_of_folder(session, path);
+    if (format == nullptr || !is_rolling(*format)) return std::nullopt;
+    NameMatch match;
+    match.axis = "batch";
+    match.series = folder_entry(path).name;
     Context context = session.context();
     context.on_warning = nullptr;
     try {
-        const Document document = read_document(session.registry(), path, context);
+        const Document document = read_document(session.registry(), path, context, format);
         if (const auto calibration = summarize_calibration(document.root)) {
-            entry.match.axis = "batch";
-            entry.match.index = static_cast<double>(calibration->batches);
-            entry.match.axes.push_back({"batch", static_cast<double>(calibration->batches), 0, 0});
+            match.index = static_cast<double>(calibration->batches);
+            match.axes.push_back({"batch", *match.index, 0, 0});
         }
     } catch (const Error& failure) {
         if (failure.code() == ErrorCode::kCancelled) throw;  // what is wrong is told where it is opened
     }
-    return entry;
+    return match;
 }
 
 CheckpointFacts facts_by_name(const Session& session, const CheckpointEntry& entry) {
     CheckpointFacts facts;
     if (const Format* format = session.registry().by_extension(entry.name)) facts.format = format->name();
+    if (entry.match.scheme == "mammoth") facts.run = run_facts_of_name(entry.name);
     return facts;
 }
 
@@ -117,6 +129,11 @@ CheckpointFacts facts_by_reading(const Session& session, const CheckpointEntry& 
         for (const auto& part : roles.parts) held.insert(part.second);
         for (const Role role : held) facts.holds += (facts.holds.empty() ? "" : ", ") + std::string(role_name(role));
         facts.parameters = count_totals(document).parameters;
+        if (RunFacts run = run_facts_of(document); !run.is_empty()) {
+            if (run.timestamp.empty()) run.timestamp = facts.run.timestamp;
+            if (run.dataset_config.empty()) run.dataset_config = facts.run.dataset_config;
+            facts.run = std::move(run);
+        }
     } catch (const Error& error) {
         if (error.code() == ErrorCode::kCancelled) throw;
         facts.state = error.code() == ErrorCode::kDamaged ? "damaged" : "unreadable";

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "libckpt/run_facts.hpp"
 #include "libckpt/run_folder.hpp"
 #include "tools/session.hpp"
 
@@ -16,12 +17,18 @@ struct CheckpointFacts {
     std::uint64_t parameters = 0;
     std::string state = "unchecked";  ///< unchecked, ok, damaged
     std::string why;                  ///< where it is damaged
+    RunFacts run;                     ///< of the training run, by the name, or by the arguments that the file holds
 };
 
 /// A folder that is one checkpoint by itself, by what is in it: its layout, or nullptr for any other folder or file.
 const Format* layout_of_folder(const Session& session, const std::string& path);
-/// Such a folder as a checkpoint. The index of a calibration is its number of batches.
-CheckpointEntry folder_entry(const Session& session, const std::string& path);
+/// Such a folder as a checkpoint, without an index.
+CheckpointEntry folder_entry(const std::string& path);
+/// Whether folders of a layout are rewritten by every save.
+bool is_rolling(const Format& layout);
+/// For ScanOptions::rolling: the saving folder of a calibration, whose index is its number of batches (none where it
+/// cannot be read). Opens no other folder.
+std::optional<NameMatch> rolling_match(const Session& session, const std::string& path);
 
 /// By name only.
 CheckpointFacts facts_by_name(const Session& session, const CheckpointEntry& entry);

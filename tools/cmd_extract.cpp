@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <filesystem>
 
+#include "libckpt/backbone.hpp"
 #include "libckpt/module_state.hpp"
 #include "libckpt/select.hpp"
 #include "tools/command.hpp"
@@ -22,8 +23,10 @@ public:
         app.add_option("-f,--from", from_, "Layout of the input (default: by its content)")->type_name("LAYOUT");
         auto* model_only = app.add_flag("--model-only", selection_.model_only,
                                         "The model's state dict alone, at the root of the output");
-        app.add_option("--role", roles_,
-                       "The parts of a role: model, optimizer, scheduler, hyper-parameters, log, other (repeatable)")
+        app.add_option(
+               "--role", roles_,
+               "The parts of a role: model, optimizer, scheduler, hyper-parameters, log, other (repeatable); the "
+               "model alone of a Mammoth checkpoint is the backbone that it loads")
             ->type_name("ROLE")
             ->allow_extra_args(false)
             ->excludes(model_only);
@@ -67,6 +70,12 @@ public:
         refuse_same_file(input_, output_file_);
         add_aliases(document);
         Selected taken = select(document, selection_, Side::kTaken);
+        // The model of such a checkpoint is more than the network that its own program takes.
+        if (selection_.roles == std::vector<Role>{Role::kModel} && selection_.rules.empty() && rest_.empty() &&
+            has_backbone(document)) {
+            taken.document = backbone(document, session.context());
+            if (taken.document.root.dict().entries.empty()) taken.leaves = 0;
+        }
         if (taken.leaves == 0 && takes_all) throw_error(ErrorCode::kDamaged, "{}: nothing of it is whole", input_);
         if (taken.leaves == 0) return session.no(fmt::format("{}: nothing is selected", input_));
         const Format* read_by = session.registry().by_name(document.format);

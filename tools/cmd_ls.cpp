@@ -63,11 +63,10 @@ private:
         options.recursive = recursive_;
         for (const auto& path : paths_) {
             try {
-                if (layout_of_folder(session, path) != nullptr) {  // a checkpoint by itself
-                    entries.push_back(folder_entry(session, path));
-                    continue;
-                }
-                auto folder = RunFolder::scan(path, options, session.context());
+                const Format* layout = layout_of_folder(session, path);
+                const bool is_one = layout != nullptr && !is_rolling(*layout);
+                auto folder =
+                    is_one ? RunFolder::of(folder_entry(path)) : RunFolder::scan(path, options, session.context());
                 if (!indices_ && !null_) folder.stat();
                 entries.insert(entries.end(), folder.checkpoints().begin(), folder.checkpoints().end());
                 skipped.insert(skipped.end(), folder.skipped().begin(), folder.skipped().end());
@@ -109,20 +108,32 @@ private:
         std::string title = several || axis.empty() ? "INDEX" : axis;
         std::transform(title.begin(), title.end(), title.begin(),
                        [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-        Table table({{title, Table::Align::kRight},
-                     {"NAME", Table::Align::kLeft},
-                     {"LAYOUT", Table::Align::kLeft},
-                     {"SAVED", Table::Align::kLeft},
-                     {"SIZE", Table::Align::kRight},
-                     {"PARAMS", Table::Align::kRight},
-                     {"HOLDS", Table::Align::kLeft},
-                     {"STATE", Table::Align::kLeft}});
+        const bool has_runs =
+            std::any_of(facts.begin(), facts.end(), [](const CheckpointFacts& one) { return !one.run.is_empty(); });
+        std::vector<Table::Column> columns = {{title, Table::Align::kRight}, {"NAME", Table::Align::kLeft}};
+        if (has_runs) {
+            columns.insert(columns.end(), {{"MODEL", Table::Align::kLeft},
+                                           {"DATASET", Table::Align::kLeft},
+                                           {"BUFFER", Table::Align::kRight},
+                                           {"EPOCHS", Table::Align::kRight},
+                                           {"STARTED", Table::Align::kLeft}});
+        }
+        columns.insert(columns.end(), {{"LAYOUT", Table::Align::kLeft},
+                                       {"SAVED", Table::Align::kLeft},
+                                       {"SIZE", Table::Align::kRight},
+                                       {"PARAMS", Table::Align::kRight},
+                                       {"HOLDS", Table::Align::kLeft},
+                                       {"STATE", Table::Align::kLeft}});
+        Table table(columns);
         const double now = std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
         std::uint64_t total = 0;
         for (std::size_t i = 0; i < entries.size(); ++i) {
             const auto& entry = entries[i];
             const auto index = index_of(entry);
-            std::string index_cell = index ? index_text(*index) : entry.match.is_alias ? "alias" : "-";
+            std::string index_cell = index                        ? index_text(*index)
+                                     : !entry.match.label.empty() ? entry.match.label
+                                     : entry.match.is_alias       ? "alias"
+                                                                  : "-";
             if (several && index) index_cell = entry.match.axis + " " + index_cell;
             std::string shown_name = printable(entry.path);
             for (const auto& alias : entry.aliases) shown_name += " (" + printable(alias) + ")";
@@ -130,18 +141,27 @@ private:
             std::string state = opened_ && facts[i].state != "ok" ? facts[i].state : "";
             if (!facts[i].why.empty())
                 state += ": " + (session.is_terminal() ? shortened(facts[i].why, 60) : printable(facts[i].why));
-            table.add({index_cell, shown_name, facts[i].format, age_text(now - entry.mtime_seconds),
-                       size_text(entry.bytes),
-                       !opened_                  ? ""
-                       : facts[i].parameters > 0 ? count_text(facts[i].parameters)
-                                                 : "-",
-                       facts[i].holds, state});
+            std::vector<std::string> cells = {index_cell, shown_name};
+            if (has_runs) add_run(facts[i].run, cells);
+            cells.insert(cells.end(), {facts[i].format, age_text(now - entry.mtime_seconds), size_text(entry.bytes),
+                                       !opened_                  ? ""
+                                       : facts[i].parameters > 0 ? count_text(facts[i].parameters)
+                                                                 : "-",
+                                       facts[i].holds, state});
+            table.add(std::move(cells));
         }
         std::string summary =
             fmt::format("{} checkpoint{}, {}", entries.size(), entries.size() == 1 ? "" : "s", size_text(total));
         if (opened_) summary += last_whole(entries, facts);
         if (!opened_) summary += "; not opened: -l says more";
         session.write(table.text() + summary + "\n");
+    }
+
+    static void add_run(const RunFacts& run, std::vector<std::string>& cells) {
+        const auto text = [](const std::string& value) { return value.empty() ? std::string("-") : printable(value); };
+        const auto count = [](const auto& value) { return value ? std::to_string(*value) : std::string("-"); };
+        cells.insert(cells.end(), {text(run.model), text(run.dataset), count(run.buffer_size), count(run.epochs),
+                                   text(run.timestamp)});
     }
 
     /// "; last valid: 40" where some are not.

@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "libckpt/execute.hpp"
+#include "tools/checkpoint_record.hpp"
 #include "tools/text.hpp"
 
 namespace ckpt {
@@ -39,6 +40,7 @@ ScanOptions FolderOptions::scan_options(const Session& session) const {
     options.pattern = pattern;
     options.axis = axis;
     options.extensions = session.extensions();
+    options.rolling = [&session](const std::string& path) { return rolling_match(session, path); };
     return options;
 }
 
@@ -119,6 +121,8 @@ void OutputOptions::declare(CLI::App& app) {
         ->check(check_size);
     app.add_flag("--metadata", metadata,
                  "What is no tensor too, as JSON in the metadata of a safetensors file, so that the way back has it");
+    app.add_flag("--weights-only", weights_only,
+                 "Write what torch.load(weights_only=True) takes: a Namespace as a dict, NumPy's numbers as numbers");
     app.add_flag("--overwrite", overwrite, "Replace the output if it exists");
     app.add_flag("--allow-loss", allow_loss, "Write what the layout can hold and leave out the rest");
     size.declare(app);
@@ -194,12 +198,17 @@ ExitCode write_document(Session& session, const Document& document, const std::s
     if (options.metadata && !format.capabilities().keeps_rest) {
         throw_error(ErrorCode::kUsage, "layout '{}' needs no --metadata; it is for safetensors", format.name());
     }
+    if (options.weights_only && !format.capabilities().has_weights_only) {
+        throw_error(ErrorCode::kUsage, "layout '{}' runs nothing when it is loaded; --weights-only is for torch",
+                    format.name());
+    }
     if (!options.shard_size.empty() && !format.capabilities().has_shards) {
         throw_error(ErrorCode::kUsage, "layout '{}' is not cut by size; --shard-size is for safetensors",
                     format.name());
     }
     write.keep_layout = options.keep_layout;
     write.keep_rest = options.metadata;
+    write.weights_only = options.weights_only;
     write.shard_bytes =
         options.shard_size.empty() ? 0 : std::max<std::uint64_t>(parse_size(options.shard_size).value_or(1), 1);
     write.allow_loss = options.allow_loss;

@@ -53,6 +53,7 @@ struct OutputOptions {
     std::string julia;
     std::string shard_size;
     bool metadata = false;
+    bool weights_only = false;
     bool overwrite = false;
     bool allow_loss = false;
     SizeBound size;

@@ -5,12 +5,14 @@
 #include <array>
 #include <cmath>
 #include <optional>
-#include <unordered_set>
+#include <unordered_map>
 
 #include <fmt/format.h>
 
 #include "libckpt/calibration_state.hpp"
 #include "libckpt/error.hpp"
+#include "libckpt/foreign_attributes.hpp"
+#include "libckpt/path.hpp"
 #include "libckpt/walk.hpp"
 
 namespace ckpt {
@@ -51,6 +53,8 @@ constexpr std::array<Field, 15> kFields = {{
     {"current_batch_index", "current_batch_index", Type::kCount},
     {"n_sampled_params", "n_sampled_params", Type::kCount, false},
 }};
+constexpr std::array<std::string_view, 5> kResultFields = {"params_samp", "losses_samp", "batch_num_samp",
+                                                           "method_samp", "series_samp"};
 /// In the file the last three stand in another order.
 constexpr std::array<std::string_view, 15> kFileOrder = {"parameters_bounds",
                                                          "parameters_precision",
@@ -152,6 +156,12 @@ bool is_known(std::string_view in_file) {
     return std::any_of(kFields.begin(), kFields.end(), [&](const Field& field) { return field.in_file == in_file; });
 }
 
+bool is_known_array(std::string_view name) {
+    return std::any_of(kFields.begin(), kFields.end(), [&](const Field& field) {
+        return field.name == name && (field.type == Type::kMatrix || field.type == Type::kVector);
+    });
+}
+
 bool is_numbers(const Value* value, std::size_t dimensions) {
     return value != nullptr && value->is(Kind::kTensor) && value->tensor().storage &&
            value->tensor().shape.size() == dimensions && dtype_width(value->tensor().dtype) != 0;
@@ -164,7 +174,8 @@ std::int64_t rows_of(const Value& root, std::string_view name) {
 }
 
 /// Values below one of the parts that are each a file or a column of their own.
-void collect_nodes(const Value& part, std::unordered_set<const void*>& seen) {
+template <typename Meet>
+void meet_nodes(const Value& part, Meet meet) {
     walk(part, [&](const Visit& visit) {
         const Node* node = visit.value.node();
         const bool has_identity =
@@ -172,24 +183,64 @@ void collect_nodes(const Value& part, std::unordered_set<const void*>& seen) {
             visit.value.is(Kind::kTensor) ||
             (visit.value.is(Kind::kObject) && node->recipe && node->recipe->how != Recipe::How::kGlobal) ||
             (visit.value.is(Kind::kTuple) && !visit.value.sequence().items.empty());
-        if (has_identity) seen.insert(node);
-        if (visit.value.is(Kind::kTensor) && visit.value.tensor().storage)
-            seen.insert(visit.value.tensor().storage.get());
+        if (has_identity && visit.same_as == nullptr) meet(static_cast<const void*>(node));
+        if (visit.value.is(Kind::kTensor) && visit.same_as == nullptr && visit.value.tensor().storage)
+            meet(static_cast<const void*>(visit.value.tensor().storage.get()));
         return WalkStep::kInto;
     });
 }
 
-/// What the scheduler and the loss have in common becomes two, since each is a pickle of its own.
+/// What two parts have in common becomes two, since each is a file, a column or a line of its own.
 void add_sharing(const DictNode& dict, std::vector<Loss>& losses) {
-    const Value* plan = dict.find("scheduler") != nullptr ? dict.find("scheduler") : dict.find("samplers");
-    const Value* loss = dict.find("loss_function");
-    if (plan == nullptr || loss == nullptr) return;
-    std::unordered_set<const void*> first, second;
-    collect_nodes(*plan, first);
-    collect_nodes(*loss, second);
-    const bool is_shared =
-        std::any_of(second.begin(), second.end(), [&](const void* node) { return first.count(node) != 0; });
-    if (is_shared) losses.push_back({"loss_function", "shares a value with the scheduler, which two pickles cannot"});
+    std::unordered_map<const void*, std::size_t> held;
+    for (std::size_t i = 0; i < dict.entries.size(); ++i) {
+        std::optional<std::size_t> shared;
+        meet_nodes(dict.entries[i].second, [&](const void* node) {
+            const auto [it, is_new] = held.emplace(node, i);
+            if (!is_new && it->second != i && !shared) shared = it->second;
+        });
+        if (shared)
+            losses.push_back({key_text(dict.entries[i].first), fmt::format("shares a value with '{}', which is stored "
+                                                                           "apart from it",
+                                                                           key_text(dict.entries[*shared].first))});
+    }
+}
+
+/// Values that are written as JSON: what it cannot tell.
+void add_json_losses(std::string_view name, const Value& value, std::vector<Loss>& losses) {
+    walk(value, [&](const Visit& visit) {
+        const std::string path = join_path(name, visit.path);
+        const Node* node = visit.value.node();
+        const auto lose = [&](std::string what) {
+            losses.push_back({path, std::move(what)});
+            return WalkStep::kOver;
+        };
+        if (visit.same_as != nullptr)
+            return lose(fmt::format("is '{}' once more, in JSON it is a copy", *visit.same_as));
+        if (visit.value.is(Kind::kTensor) && visit.path.empty() && is_known_array(name)) return WalkStep::kOver;
+        const bool has_kind = visit.value.kind() <= Kind::kString
+                                  ? !visit.value.is(Kind::kComplex)
+                                  : visit.value.is(Kind::kList) || visit.value.is(Kind::kDict);
+        if (!has_kind) return lose(fmt::format("is a {}, which JSON does not have", kind_name(visit.value.kind())));
+        if (node != nullptr && !node->type.empty())
+            losses.push_back({path, fmt::format("is a {}, which JSON cannot tell", node->type.str())});
+        if (visit.value.is(Kind::kDict)) {
+            for (const auto& [key, item] : visit.value.dict().entries) {
+                if (!key.is(Kind::kString) || !key.type().empty()) return lose("has a key that is no text");
+            }
+        }
+        return WalkStep::kInto;
+    });
+}
+
+/// An array that comes back with another dtype or class.
+void add_array_losses(std::string_view name, const TensorNode& tensor, DType dtype, std::vector<Loss>& losses) {
+    if (tensor.dtype != dtype)
+        losses.push_back({std::string(name),
+                          fmt::format("is {}, and comes back as {}", dtype_name(tensor.dtype), dtype_name(dtype))});
+    const bool is_plain = (tensor.type.empty() || tensor.type == "numpy.ndarray") && !tensor.requires_grad &&
+                          tensor.dict.is_null() && tensor.layout.empty();
+    if (!is_plain) losses.push_back({std::string(name), "is more than an array, and comes back as one"});
 }
 
 }  // namespace
@@ -289,7 +340,6 @@ std::vector<Loss> calibration_losses(const Value& root) {
     const Value* series = dict.find("series_samp");
     if (series != nullptr && series->is(Kind::kTensor) && series->tensor().dtype != DType::kFloat64)
         losses.push_back({"series_samp", fmt::format("is {}, not float64", dtype_name(series->tensor().dtype))});
-    add_sharing(dict, losses);
     if (!losses.empty()) return losses;
     const std::int64_t rows = rows_of(root, "losses_samp");
     for (const std::string_view name : {"params_samp", "batch_num_samp", "method_samp"}) {
@@ -297,6 +347,51 @@ std::vector<Loss> calibration_losses(const Value& root) {
             losses.push_back(
                 {std::string(name), fmt::format("has {} rows, losses_samp has {}", rows_of(root, name), rows)});
     }
+    return losses;
+}
+
+std::vector<Loss> kept_apart_losses(const Document& document, Keeper keeper) {
+    std::vector<Loss> losses;
+    const DictNode& dict = document.root.dict();
+    if (!document.root.type().empty())
+        losses.push_back({"", fmt::format("is a {}; what is read again is a plain dict", document.root.type())});
+    Pool scratch;
+    Document again;
+    assemble(again, take_apart(scratch, document.root));
+    std::vector<std::string_view> order, found;
+    for (const auto& [key, value] : again.root.dict().entries) order.push_back(key.as_string());
+    for (const auto& [key, value] : dict.entries) {
+        if (!key.is(Kind::kString)) {
+            losses.push_back({key_text(key), "is under a key that is no text"});
+            continue;
+        }
+        found.push_back(key.as_string());
+    }
+    std::erase_if(order,
+                  [&](std::string_view name) { return std::find(found.begin(), found.end(), name) == found.end(); });
+    if (order != found) losses.push_back({"", "has its fields in another order than comes back"});
+    for (const auto& [key, value] : dict.entries) {
+        if (!key.is(Kind::kString)) continue;
+        const std::string_view name = key.as_string();
+        const bool is_array = is_known_array(name);
+        const bool is_result =
+            std::find(std::begin(kResultFields), std::end(kResultFields), name) != std::end(kResultFields);
+        if ((is_array || is_result) && value.is(Kind::kTensor)) {
+            const bool is_count = name == "batch_num_samp" || name == "method_samp";
+            const bool keeps_dtype = keeper == Keeper::kDatabase || name == "series_samp";
+            const TensorNode& tensor = value.tensor();
+            add_array_losses(name, tensor,
+                             keeps_dtype ? tensor.dtype
+                             : is_count  ? DType::kInt64
+                                         : DType::kFloat64,
+                             losses);
+        } else if (name != "scheduler" && name != "samplers" && name != "loss_function") {
+            add_json_losses(name, value, losses);
+        }
+    }
+    add_sharing(dict, losses);
+    for (auto& loss : attribute_losses(document, {"blackit:", "npy:", "pickle:"}, "a calibration"))
+        losses.push_back(std::move(loss));
     return losses;
 }
 

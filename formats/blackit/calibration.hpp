@@ -40,8 +40,13 @@ void assemble(Document& document, const CalibrationParts& parts);
 /// Takes a document apart again: the dict for the JSON file, and the rest.
 CalibrationParts take_apart(Pool& pool, const Value& root);
 
-/// Everything that keeps a document from being a calibration.
+/// What keeps a document from being a calibration; there is no allowing that.
 std::vector<Loss> calibration_losses(const Value& root);
+
+/// What a calibration would lose of a document that is one: sharing between parts, classes and dtypes that JSON and CSV
+/// cannot tell, attributes.
+enum class Keeper : std::uint8_t { kFolder, kDatabase };
+std::vector<Loss> kept_apart_losses(const Document& document, Keeper keeper);
 
 /// Counts that do not agree, each with what it means (README: "What is checked").
 std::vector<Finding> check_counts(const Value& root);

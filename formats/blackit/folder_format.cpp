@@ -14,6 +14,7 @@
 #include "formats/shared/npy/npy.hpp"
 #include "libckpt/elements.hpp"
 #include "libckpt/error.hpp"
+#include "libckpt/foreign_attributes.hpp"
 
 namespace ckpt {
 namespace {
@@ -133,12 +134,15 @@ public:
     }
 
     std::vector<Loss> preflight(const Document& document, const WriteOptions&) const override {
-        return calibration_losses(document.root);
+        auto losses = calibration_losses(document.root);
+        return losses.empty() ? kept_apart_losses(document, Keeper::kFolder) : losses;
     }
 
-    WritePlan plan(const Document& document, const WriteOptions& options, const Context&) const override {
-        for (const auto& loss : preflight(document, options))
+    WritePlan plan(const Document& document, const WriteOptions& options, const Context& context) const override {
+        for (const auto& loss : calibration_losses(document.root))
             throw_error(ErrorCode::kRefused, "cannot be written as a saving folder: '{}' {}", loss.path, loss.what);
+        if (!options.allow_loss) refuse_losses(preflight(document, options), "a saving folder");
+        note_dropped_facts(document, {"blackit:"}, "a saving folder", context);
         Pool scratch;
         const CalibrationParts parts = take_apart(scratch, document.root);
         WritePlan plan;
@@ -184,11 +188,39 @@ public:
         } catch (const Error& error) {
             if (error.code() != ErrorCode::kDamaged) throw;
             findings.push_back({Finding::Severity::kDamage, "", error.message()});
+            if (std::string what = caught_in_first_save(source, context); !what.empty())
+                findings.push_back({Finding::Severity::kDamage, "", std::move(what)});
         }
         return findings;
     }
 
 private:
+    /// A save writes JSON, pickles, CSV and series in this order, and the first one happens after the first batch: what
+    /// to say where the last of them are not there yet; else empty.
+    static std::string caught_in_first_save(const Source& source, const Context& context) {
+        const std::string_view plan = has(source, kSamplers) ? kSamplers : kScheduler;
+        const std::string_view series = has(source, kSeriesNpy) ? kSeriesNpy : kSeriesH5;
+        std::string absent;
+        for (const std::string_view name : {kParams, plan, kLoss, kResults, series}) {
+            if (!has(source, name)) {
+                absent += (absent.empty() ? "" : ", ") + std::string(name);
+            } else if (!absent.empty()) {
+                return {};  // a later file is there
+            }
+        }
+        if (absent.empty() || !has(source, kParams)) return {};
+        try {
+            Pool scratch;
+            const Value params = parse_json_text(scratch, read_part(source, kParams, context));
+            const Value* batches = params.is(Kind::kDict) ? params.dict().find("current_batch_index") : nullptr;
+            if (batches == nullptr || batches->as_int64() != 1) return {};
+        } catch (const Error& error) {
+            if (error.code() != ErrorCode::kDamaged) throw;
+            return {};
+        }
+        return fmt::format("the folder was caught in its first save: not there yet: {}", absent);
+    }
+
     static std::size_t count_parameters(const Value& params) {
         if (!params.is(Kind::kDict)) throw_damaged("is a {}, not an object", kind_name(params.kind()));
         const Value* precision = params.dict().find("parameters_precision");

@@ -53,6 +53,7 @@ Results parse_results(Pool& pool, std::string_view text, std::size_t parameters)
         if (line.ends_with('\r')) line.remove_suffix(1);
     }
     if (lines.empty()) throw_damaged("is empty: it has no header line");
+    if (!is_ended) throw_damaged("ends inside line {}: it was cut", lines.size());
     const auto header = split(lines[0], ',');
     const auto column_of = [&](const std::string& name) {
         for (std::size_t i = 0; i < header.size(); ++i) {
@@ -65,7 +66,6 @@ Results parse_results(Pool& pool, std::string_view text, std::size_t parameters)
     const std::size_t batches = column_of("batch_num_samp");
     const std::size_t methods = column_of("method_samp");
     for (std::size_t i = 0; i < parameters; ++i) of_parameter.push_back(column_of(fmt::format("params_samp_{}", i)));
-    if (!is_ended) throw_damaged("ends inside line {}: it was cut", lines.size());
     const std::size_t rows = lines.size() - 1;
     std::vector<double> params(rows * parameters), loss(rows);
     std::vector<std::int64_t> batch(rows), method(rows);

@@ -16,6 +16,7 @@
 #include "formats/shared/gzip/gzip.hpp"
 #include "formats/shared/npy/npy.hpp"
 #include "libckpt/error.hpp"
+#include "libckpt/foreign_attributes.hpp"
 
 namespace ckpt {
 namespace {
@@ -271,7 +272,9 @@ public:
     std::vector<Loss> preflight(const Document& document, const WriteOptions&) const override {
         std::vector<Loss> losses = calibration_losses(document.root);
         if (!losses.empty()) return losses;
+        losses = kept_apart_losses(document, Keeper::kDatabase);
         const DictNode& root = document.root.dict();
+        for (const auto& [key, value] : root.entries) add_column_losses(key, value, losses);
         const Value* jobs = root.find("n_jobs");
         if (jobs != nullptr && jobs->as_int64() != 1)
             losses.push_back({"n_jobs", fmt::format("is {}; the SQLite kind does not keep it", jobs->integer_text())});
@@ -281,13 +284,11 @@ public:
         return losses;
     }
 
-    WritePlan plan(const Document& document, const WriteOptions& options, const Context&) const override {
-        for (const auto& loss : preflight(document, options)) {
-            const bool is_left_out = loss.path == "n_jobs" || loss.path == "n_sampled_params";
-            if (!options.allow_loss || !is_left_out)
-                throw_error(ErrorCode::kRefused, "cannot be written as checkpoint.sqlite: '{}' {}", loss.path,
-                            loss.what);
-        }
+    WritePlan plan(const Document& document, const WriteOptions& options, const Context& context) const override {
+        for (const auto& loss : calibration_losses(document.root))
+            throw_error(ErrorCode::kRefused, "cannot be written as checkpoint.sqlite: '{}' {}", loss.path, loss.what);
+        if (!options.allow_loss) refuse_losses(preflight(document, options), "checkpoint.sqlite");
+        note_dropped_facts(document, {"blackit:"}, "checkpoint.sqlite", context);
         WritePlan plan;
         plan.is_folder = true;
         PlannedFile file;
@@ -309,6 +310,24 @@ public:
     }
 
 private:
+    /// What has no column, or comes back from one as something else.
+    static void add_column_losses(const Value& key, const Value& value, std::vector<Loss>& losses) {
+        const std::string name = key.is(Kind::kString) ? std::string(key.as_string()) : std::string();
+        static constexpr std::string_view kElsewhere[] = {"random_state",    "random_generator_state", "scheduler",
+                                                          "samplers",        "loss_function",          "n_jobs",
+                                                          "n_sampled_params"};
+        const bool has_column =
+            std::any_of(kColumns.begin(), kColumns.end(), [&](const Column& column) { return column.name == name; }) ||
+            std::find(std::begin(kElsewhere), std::end(kElsewhere), name) != std::end(kElsewhere);
+        if (!has_column) losses.push_back({name, "has no column in the SQLite kind"});
+        if (value.is(Kind::kInt) && !value.as_int64())
+            losses.push_back({name, fmt::format("is {}, a column takes 64 bits", value.integer_text())});
+        if (name == "verbose" && value.is(Kind::kInt)) losses.push_back({name, "is an int, and comes back as a bool"});
+        if (name == "convergence_precision" && value.is(Kind::kFloat) &&
+            value.as_double() == std::floor(value.as_double()))
+            losses.push_back({name, "is a float without decimals, and comes back as an int"});
+    }
+
     static std::string database_bytes(const Document& document) {
         Pool scratch;
         const CalibrationParts parts = take_apart(scratch, document.root);

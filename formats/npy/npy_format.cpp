@@ -12,6 +12,7 @@
 #include "formats/shared/zip/zip_reader.hpp"
 #include "libckpt/crc32.hpp"
 #include "libckpt/error.hpp"
+#include "libckpt/foreign_attributes.hpp"
 #include "libckpt/module_state.hpp"
 #include "libckpt/walk.hpp"
 
@@ -22,13 +23,8 @@ constexpr std::string_view kZipSignature = "PK\3\4";
 constexpr std::string_view kEmptyZip = "PK\5\6";
 constexpr std::string_view kSuffix = ".npy";
 
-void refuse_losses(const std::vector<Loss>& losses, std::string_view layout) {
-    if (losses.empty()) return;
-    std::string text = fmt::format("cannot be written as {} without loss:", layout);
-    for (const auto& loss : losses) text += fmt::format(" '{}' {};", loss.path, loss.what);
-    text.pop_back();
-    throw Error(ErrorCode::kRefused, text);
-}
+/// Of pickles as well: what they note down of an array (its byte order) is no part of its value.
+const std::initializer_list<std::string_view> kOwnPrefixes = {"npy:", "npz:", "pickle:"};
 
 class NpyFormat final : public Format {
 public:
@@ -60,12 +56,14 @@ public:
     }
     std::vector<Loss> preflight(const Document& document, const WriteOptions&) const override {
         const std::string why = npy_obstacle(document.root);
-        if (why.empty()) return {};
+        if (why.empty()) return attribute_losses(document, kOwnPrefixes, "a .npy");
         return {{"", why}};
     }
-    WritePlan plan(const Document& document, const WriteOptions& options, const Context&) const override {
-        // Nothing is left of a value that is no array, so here no loss can be allowed.
-        refuse_losses(preflight(document, options), "npy");
+    WritePlan plan(const Document& document, const WriteOptions& options, const Context& context) const override {
+        // Nothing is left of a value that is no array, so that loss cannot be allowed.
+        if (!options.allow_loss || !npy_obstacle(document.root).empty())
+            refuse_losses(preflight(document, options), "npy");
+        note_dropped_facts(document, kOwnPrefixes, "a .npy", context);
         if (!options.compress.empty())
             throw Error(ErrorCode::kRefused, "a .npy is not compressed; npz is the layout for that");
         WritePlan plan;
@@ -146,6 +144,7 @@ public:
                                                                "cannot",
                                                                it->second)});
         }
+        for (auto& loss : attribute_losses(document, kOwnPrefixes, "a .npz")) losses.push_back(std::move(loss));
         return losses;
     }
 
@@ -154,6 +153,7 @@ public:
         if (is_module(original.root))
             context.note("the module was saved whole: only tensors are kept, named as in the state dict");
         if (!options.allow_loss) refuse_losses(preflight(document, options), "npz");
+        note_dropped_facts(document, kOwnPrefixes, "a .npz", context);
         std::vector<ZipSource> members;
         if (document.root.is(Kind::kDict)) {
             for (const auto& [key, value] : document.root.dict().entries) {

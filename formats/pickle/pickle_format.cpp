@@ -11,6 +11,7 @@
 #include "formats/shared/pickle/node_attributes.hpp"
 #include "formats/shared/pickle/pickle_file.hpp"
 #include "libckpt/error.hpp"
+#include "libckpt/foreign_attributes.hpp"
 
 namespace ckpt {
 namespace {
@@ -100,9 +101,13 @@ public:
         return document;
     }
 
-    std::vector<Loss> preflight(const Document&, const WriteOptions&) const override { return {}; }
+    std::vector<Loss> preflight(const Document& document, const WriteOptions&) const override {
+        return ArrayLowering::losses(document);
+    }
 
     WritePlan plan(const Document& document, const WriteOptions& options, const Context& context) const override {
+        if (!options.allow_loss) refuse_losses(preflight(document, options), "a pickle");
+        note_dropped_facts(document, {"pickle:"}, "a pickle", context);
         int protocol = kUsualProtocol;
         if (const Value* kept = document.attribute("pickle:protocol"))
             protocol = static_cast<int>(std::clamp<std::int64_t>(kept->as_int64().value_or(kUsualProtocol), 0, 5));

@@ -11,6 +11,7 @@
 #include "formats/shared/pickle/node_attributes.hpp"
 #include "formats/shared/pickle/pickle_file.hpp"
 #include "libckpt/error.hpp"
+#include "libckpt/foreign_attributes.hpp"
 #include "libckpt/search_state.hpp"
 
 namespace ckpt {
@@ -92,14 +93,16 @@ public:
 
     std::vector<Loss> preflight(const Document& document, const WriteOptions&) const override {
         const std::string why = why_no_state(document.root);
-        if (why.empty()) return {};
+        if (why.empty()) return ArrayLowering::losses(document);
         return {{"", why}};
     }
 
     WritePlan plan(const Document& document, const WriteOptions& options, const Context& context) const override {
         // pyhopper could do nothing with what is no state, so here no loss can be allowed.
-        for (const auto& loss : preflight(document, options))
-            throw_error(ErrorCode::kRefused, "cannot be written for pyhopper: the document {}", loss.what);
+        if (const std::string why = why_no_state(document.root); !why.empty())
+            throw_error(ErrorCode::kRefused, "cannot be written for pyhopper: the document {}", why);
+        if (!options.allow_loss) refuse_losses(preflight(document, options), "a search state");
+        note_dropped_facts(document, {"pyhopper:"}, "a search state", context);
         int protocol = kUsualProtocol;
         if (const Value* kept = document.attribute("pyhopper:protocol"))
             protocol = static_cast<int>(std::clamp<std::int64_t>(kept->as_int64().value_or(kUsualProtocol), 2, 5));

@@ -17,6 +17,7 @@
 #include "formats/torch/read_zip.hpp"
 #include "formats/torch/tar.hpp"
 #include "formats/torch/verify_zip.hpp"
+#include "formats/torch/weights_only.hpp"
 #include "libckpt/error.hpp"
 #include "libckpt/path.hpp"
 #include "libckpt/walk.hpp"
@@ -53,20 +54,6 @@ bool holds_tensor(const Document& document) {
     return found;
 }
 
-/// A key that contains itself, or that is nested too deep.
-bool has_impossible_key(const Value& value) {
-    const auto is_impossible = [](const Value& key) {
-        if (is_hashable(key)) return false;
-        Pool scratch;
-        return !hashable_value(scratch, key);
-    };
-    if (value.is(Kind::kSet))
-        return value.type().empty() &&
-               std::any_of(value.sequence().items.begin(), value.sequence().items.end(), is_impossible);
-    return value.is(Kind::kDict) && std::any_of(value.dict().entries.begin(), value.dict().entries.end(),
-                                                [&](const auto& entry) { return is_impossible(entry.first); });
-}
-
 ArchiveOptions archive_options(const Document& document, const WriteOptions& options) {
     ArchiveOptions archive;
     const std::string prefix = text_attribute(document, "torch:prefix");
@@ -87,7 +74,9 @@ public:
     std::string_view name() const noexcept override { return "torch"; }
     std::vector<std::string_view> extensions() const override { return {"pt", "pth", "bin"}; }
     Capabilities capabilities() const override {
-        return {true, false, "torch.save zip archive (torch 1.6 and later)", "everything", {}, {}};
+        Capabilities can{true, false, "torch.save zip archive (torch 1.6 and later)", "everything", {}, {}};
+        can.has_weights_only = true;
+        return can;
     }
 
     Evidence probe(const Source& source) const noexcept override {
@@ -126,8 +115,9 @@ public:
         return read_torch_zip(source.file, context);
     }
 
-    std::vector<Loss> preflight(const Document& document, const WriteOptions&) const override {
+    std::vector<Loss> preflight(const Document& document, const WriteOptions& options) const override {
         std::vector<Loss> losses;
+        if (options.weights_only) losses = weights_only_losses(document);
         walk(document.root, [&](const Visit& visit) {
             if (visit.same_as != nullptr) return WalkStep::kInto;
             if (has_impossible_key(visit.value)) losses.push_back({visit.path, "has a key that Python cannot hash"});
@@ -140,7 +130,12 @@ public:
     }
 
     WritePlan plan(const Document& document, const WriteOptions& options, const Context& context) const override {
-        if (!options.allow_loss) refuse_losses(preflight(document, options));
+        if (!options.allow_loss) refuse_losses(preflight(document, options), "a torch archive");
+        if (options.weights_only) {
+            WriteOptions plain = options;
+            plain.weights_only = false;
+            return plan(weights_only_document(document), plain, context);
+        }
         if (!options.compress.empty())
             throw Error(ErrorCode::kRefused, "torch.save archives are not compressed; --compress is for other layouts");
         int protocol = 2;
@@ -221,14 +216,6 @@ private:
             }
         }
         return findings;
-    }
-
-    static void refuse_losses(const std::vector<Loss>& losses) {
-        if (losses.empty()) return;
-        std::string text = "cannot be written as a torch archive without loss:";
-        for (const auto& loss : losses) text += fmt::format(" '{}' {};", loss.path, loss.what);
-        text.pop_back();
-        throw Error(ErrorCode::kRefused, text);
     }
 
     /// The first member's name, in the local header at 0.

@@ -3,6 +3,7 @@ import json
 import pathlib
 import sys
 
+import blackit_manifest
 import hdf5_manifest
 import jld2_manifest
 import torch_manifest
@@ -17,6 +18,14 @@ def check(ckpt, expected, tally):
     name = str(pathlib.Path(path.parent.name) / path.name)
     code, out, err = run(ckpt, "inspect", "--json", "--digest=sha256", path)
     manifest = json.loads(expected.read_text())
+    if path.is_dir() and "restores" in manifest:  # a saving folder: what cannot be restored, or holds damage, has no entries
+        if not manifest["entries"]:
+            tally.check(code == 4 or manifest["restores"], f"{name}: inspect exits with {code}")
+            return
+        if tally.check(code == 0, f"{name}: inspect exits with {code}: {err.strip()[:200]}"):
+            problems = blackit_manifest.compare(manifest, json.loads(out))
+            tally.check(not problems, f"{name}: " + "; ".join(problems[:4]))
+        return
     if "entries_of" in manifest:  # the very entries of another file's manifest
         manifest["entries"] = json.loads((expected.parent / (manifest["entries_of"] + ".expected.json")).read_text())["entries"]
     due = hdf5_manifest.exit_code(manifest) if path.suffix in HDF5_SUFFIXES else 0

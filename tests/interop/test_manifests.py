@@ -19,4 +19,8 @@ for expected in sorted((FIXTURES / "pyhopper").rglob("*.expected.json")):
     check(options.ckpt, expected, tally)
 for expected in sorted((FIXTURES / "pickle").rglob("*.expected.json")):
     check(options.ckpt, expected, tally)
+for expected in sorted((FIXTURES / "mammoth").rglob("*.expected.json")):
+    check(options.ckpt, expected, tally)
+for expected in sorted((FIXTURES / "blackit").rglob("*.expected.json")):
+    check(options.ckpt, expected, tally)
 tally.finish()

@@ -155,7 +155,7 @@ bool ArrayLowering::is_plain_array(const TensorNode& tensor) const {
 bool ArrayLowering::must_lower(const Node& node) {
     if (node.kind == Kind::kTensor) return !node.recipe || !node.recipe->callable.starts_with("numpy.");
     if (node.kind == Kind::kString) return !node.type.empty() && !node.recipe;
-    return !has_python_recipe(node);
+    return !has_python_recipe(node) || has_unhashable_keys(node, TensorKeys::kUnhashable);
 }
 
 std::optional<Value> ArrayLowering::lower(Pool& scratch, Value value) {
@@ -171,9 +171,29 @@ std::optional<Value> ArrayLowering::lower(Pool& scratch, Value value) {
         if (auto numpy = PickleWriterHooks::lower(scratch, value)) return numpy;
     }
     if (auto plain = plain_of(node)) return plain;
-    if (std::find(tagged_types_.begin(), tagged_types_.end(), node.type) == tagged_types_.end())
-        tagged_types_.push_back(node.type);
-    return tagged_value(scratch, value);
+    const auto hashable = [&](const Value& held) {
+        return with_hashable_keys(
+            scratch, held, [this](const std::string& type) { note_tagged(type); }, TensorKeys::kUnhashable);
+    };
+    if (has_python_recipe(node) && has_unhashable_keys(node, TensorKeys::kUnhashable)) return hashable(value);
+    note_tagged(node.type);
+    const Value dict = tagged_value(scratch, value);
+    return has_unhashable_keys(*dict.node(), TensorKeys::kUnhashable) ? hashable(dict) : dict;
+}
+
+void ArrayLowering::note_tagged(const std::string& type) {
+    if (std::find(tagged_types_.begin(), tagged_types_.end(), type) == tagged_types_.end())
+        tagged_types_.push_back(type);
+}
+
+std::vector<Loss> ArrayLowering::losses(const Document& document) {
+    std::vector<Loss> losses;
+    walk(document.root, [&](const Visit& visit) {
+        if (visit.same_as == nullptr && has_impossible_key(visit.value, TensorKeys::kUnhashable))
+            losses.push_back({visit.path, "has a key that Python cannot hash"});
+        return WalkStep::kInto;
+    });
+    return losses;
 }
 
 Value ArrayLowering::buffer(Pool& scratch, const StoragePtr& storage) {

@@ -8,6 +8,7 @@
 
 #include "formats/shared/pickle/pickle.hpp"
 #include "libckpt/document.hpp"
+#include "libckpt/format.hpp"
 
 namespace ckpt {
 
@@ -23,6 +24,8 @@ public:
     bool must_lower(const Node& node) override;
     std::optional<Value> lower(Pool& scratch, Value value) override;
 
+    /// What cannot be written: keys that contain themselves.
+    static std::vector<Loss> losses(const Document& document);
     /// Classes that were written as tagged dicts, in order of appearance.
     const std::vector<std::string>& tagged_types() const noexcept { return tagged_types_; }
     /// Objects made with keyword arguments need pickle protocol 4.
@@ -35,6 +38,7 @@ private:
     Value array_call(Pool& scratch, const TensorNode& tensor);
     Value tagged_tensor(Pool& scratch, const TensorNode& tensor);
     Value buffer(Pool& scratch, const StoragePtr& storage);
+    void note_tagged(const std::string& type);
 
     std::unordered_map<const Storage*, std::size_t> views_;  ///< tensors that look into a storage
     std::unordered_map<const Storage*, Value> buffers_;

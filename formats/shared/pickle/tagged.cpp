@@ -145,12 +145,13 @@ private:
 /// A tagged value as a tuple, and everything in it as well.
 class KeyTagger {
 public:
-    explicit KeyTagger(Pool& scratch) : scratch_(scratch) {}
+    KeyTagger(Pool& scratch, TensorKeys tensors) : scratch_(scratch), tensors_(tensors) {}
 
     std::optional<Value> run(const Value& value, unsigned depth = 0) {
-        if (is_hashable(value)) return value;
+        if (is_hashable(value, tensors_)) return value;
         if (depth > kMostNestedKeys) return std::nullopt;
         const Node& node = *value.node();
+        if (value.is(Kind::kTensor)) return array(value.tensor());
         std::vector<Value> parts;
         const auto add = [&](std::string_view name, const std::optional<Value>& part) {
             if (!part) return false;
@@ -192,6 +193,24 @@ public:
     }
 
 private:
+    /// Of an array all that it is, if it is nothing else and small enough for a key.
+    std::optional<Value> array(const TensorNode& tensor) {
+        constexpr std::uint64_t kMostBytes = 1u << 20;
+        const bool is_plain = tensor.storage && tensor.layout.empty() && !tensor.conj && !tensor.neg &&
+                              !tensor.requires_grad && !tensor.quantization && tensor.dict.is_null();
+        if (!is_plain || tensor.storage->blob->size_bytes() > kMostBytes) return std::nullopt;
+        const auto numbers = [&](const auto& sizes) {
+            std::vector<Value> parts;
+            for (const auto size : sizes) parts.push_back(Value::integer(size));
+            return scratch_.tuple(std::move(parts));
+        };
+        const auto text = [&](std::string_view name) { return scratch_.string(std::string(name)); };
+        const Value facts = scratch_.tuple({text(dtype_name(tensor.dtype)), numbers(tensor.shape),
+                                            numbers(tensor.stride), Value::integer(tensor.offset),
+                                            scratch_.bytes(read_all(*tensor.storage->blob, kMostBytes))});
+        return scratch_.tuple({text(kType), text(tensor.type), text(kKind), text("tensor"), text(kValue), facts});
+    }
+
     std::optional<Value> items(const std::vector<Value>& values, unsigned depth) {
         std::vector<Value> parts;
         for (const Value& value : values) {
@@ -212,6 +231,7 @@ private:
     }
 
     Pool& scratch_;
+    TensorKeys tensors_;
 };
 
 /// Pairs as entries; nothing if the value is anything else.
@@ -335,8 +355,31 @@ private:
         node->items = items->sequence().items;
         return node;
     }
+    /// An array that was a key.
+    Node* make_array(const Value& facts) {
+        const auto& parts = facts.sequence().items;
+        if (parts.size() != 5 || !parts[0].is(Kind::kString) || !parts[4].is(Kind::kBytes) || !parts[3].as_int64())
+            return nullptr;
+        const auto dtype = dtype_from_name(parts[0].as_string());
+        if (!dtype) return nullptr;
+        auto* node = pool_.make<TensorNode>();
+        node->dtype = *dtype;
+        for (const auto& [part, sizes] : {std::pair{parts[1], &node->shape}, std::pair{parts[2], &node->stride}}) {
+            if (!part.is(Kind::kTuple)) return nullptr;
+            for (const Value& size : part.sequence().items) sizes->push_back(size.as_int64().value_or(-1));
+        }
+        node->offset = *parts[3].as_int64();
+        auto storage = std::make_shared<Storage>();
+        storage->blob = memory_blob(std::string(parts[4].as_bytes()));
+        node->storage = std::move(storage);
+        if (std::any_of(node->shape.begin(), node->shape.end(), [](auto size) { return size < 0; })) return nullptr;
+        node->check_bounds("a key");
+        return node;
+    }
+
     Node* make_scalar(std::string_view kind) {
         const Value* value = tag(kValue);
+        if (value != nullptr && kind == "tensor" && value->is(Kind::kTuple)) return make_array(*value);
         if (value == nullptr || kind != kind_name(value->kind())) return nullptr;
         switch (value->kind()) {
             case Kind::kString: {
@@ -403,12 +446,12 @@ Value tagged_value(Pool& scratch, Value value) {
     return Tagger(scratch, value).run();
 }
 
-bool is_hashable(const Value& value) {
+bool is_hashable(const Value& value, TensorKeys tensors) {
     const Node* node = value.node();
     if (node == nullptr) return true;
     switch (value.kind()) {
         case Kind::kTensor:
-            return true;
+            return tensors == TensorKeys::kHashable;
         case Kind::kList:
         case Kind::kDict:
             if (node->type.empty() && !node->recipe) return false;
@@ -418,7 +461,8 @@ bool is_hashable(const Value& value) {
             break;
         case Kind::kTuple:
             if (!node->type.empty()) break;
-            return std::all_of(value.sequence().items.begin(), value.sequence().items.end(), is_hashable);
+            return std::all_of(value.sequence().items.begin(), value.sequence().items.end(),
+                               [&](const Value& item) { return is_hashable(item, tensors); });
         case Kind::kString:
             return node->type.empty() || node->recipe;
         case Kind::kBool:
@@ -433,8 +477,56 @@ bool is_hashable(const Value& value) {
     return node->recipe ? has_python_recipe(*node) : !is_julias(node->type) && value.kind() != Kind::kObject;
 }
 
-std::optional<Value> hashable_value(Pool& scratch, const Value& value) {
-    return KeyTagger(scratch).run(value);
+std::optional<Value> hashable_value(Pool& scratch, const Value& value, TensorKeys tensors) {
+    return KeyTagger(scratch, tensors).run(value);
+}
+
+bool has_unhashable_keys(const Node& node, TensorKeys tensors) {
+    if (node.kind == Kind::kSet) {
+        const auto& items = static_cast<const SequenceNode&>(node).items;
+        return node.type.empty() &&
+               !std::all_of(items.begin(), items.end(), [&](const Value& item) { return is_hashable(item, tensors); });
+    }
+    if (node.kind != Kind::kDict) return false;
+    const auto& entries = static_cast<const DictNode&>(node).entries;
+    return !std::all_of(entries.begin(), entries.end(),
+                        [&](const auto& entry) { return is_hashable(entry.first, tensors); });
+}
+
+bool has_impossible_key(const Value& value, TensorKeys tensors) {
+    const auto is_impossible = [&](const Value& key) {
+        if (is_hashable(key, tensors)) return false;
+        Pool scratch;
+        return !hashable_value(scratch, key, tensors);
+    };
+    if (value.is(Kind::kSet))
+        return value.type().empty() &&
+               std::any_of(value.sequence().items.begin(), value.sequence().items.end(), is_impossible);
+    return value.is(Kind::kDict) && std::any_of(value.dict().entries.begin(), value.dict().entries.end(),
+                                                [&](const auto& entry) { return is_impossible(entry.first); });
+}
+
+Value with_hashable_keys(Pool& scratch, const Value& value, const std::function<void(const std::string&)>& on_tagged,
+                         TensorKeys tensors) {
+    const auto hashable = [&](const Value& key) {
+        return hashable_value(scratch, key, tensors).value_or(Value::null());
+    };
+    if (value.is(Kind::kSet)) {
+        const Value set = scratch.set();
+        set.node()->type = value.type();
+        for (const Value& item : value.sequence().items) set.sequence().items.push_back(hashable(item));
+        return set;
+    }
+    const Value dict = scratch.dict();
+    dict.node()->type = value.type();
+    if (value.node()->recipe) dict.node()->recipe = std::make_unique<Recipe>(*value.node()->recipe);
+    for (const auto& [key, item] : value.dict().entries) {
+        const Value shown = hashable(key);
+        if (const Node* node = key.node(); node != nullptr && shown.node() != node && !node->type.empty())
+            on_tagged(node->type);
+        dict.dict().entries.emplace_back(shown, item);
+    }
+    return dict;
 }
 
 void restore_tagged_values(Document& document) {

@@ -51,16 +51,6 @@ Value state_of(Pool& scratch, const TensorNode& tensor) {
     return slots != nullptr ? scratch.tuple({tensor.dict, *slots}) : tensor.dict;
 }
 
-bool has_unhashable_keys(const Node& node) {
-    if (node.kind == Kind::kSet) {
-        const auto& items = static_cast<const SequenceNode&>(node).items;
-        return node.type.empty() && !std::all_of(items.begin(), items.end(), is_hashable);
-    }
-    if (node.kind != Kind::kDict) return false;
-    const auto& entries = static_cast<const DictNode&>(node).entries;
-    return !std::all_of(entries.begin(), entries.end(), [](const auto& entry) { return is_hashable(entry.first); });
-}
-
 bool is_storage_value(const Node& node) {
     return node.kind == Kind::kTensor && node.type.ends_with("Storage") && storage_type(node.type).has_value();
 }
@@ -371,36 +361,20 @@ Value TorchLowering::lower_tensor(Pool& scratch, const TensorNode& tensor) {
                            state.is_null() ? scratch.dict() : state}});
 }
 
-/// A dict or set whose keys Python can hash; others stay as they are.
-Value TorchLowering::with_hashable_keys(Pool& scratch, Value value) {
-    const auto hashable = [&](const Value& key) { return hashable_value(scratch, key).value_or(Value::null()); };
-    if (value.is(Kind::kSet)) {
-        const Value set = scratch.set();
-        set.node()->type = value.type();
-        for (const Value& item : value.sequence().items) set.sequence().items.push_back(hashable(item));
-        return set;
-    }
-    const Value dict = scratch.dict();
-    dict.node()->type = value.type();
-    if (value.node()->recipe) dict.node()->recipe = std::make_unique<Recipe>(*value.node()->recipe);
-    for (const auto& [key, item] : value.dict().entries) {
-        const Value shown = hashable(key);
-        if (const Node* node = key.node(); node != nullptr && shown.node() != node) note_tagged(node->type);
-        dict.dict().entries.emplace_back(shown, item);
-    }
-    return dict;
-}
-
 void TorchLowering::note_tagged(const std::string& type) {
     if (type.empty()) return;
     if (std::find(tagged_types_.begin(), tagged_types_.end(), type) == tagged_types_.end())
         tagged_types_.push_back(type);
 }
 
+Value TorchLowering::hashable(Pool& scratch, const Value& value) {
+    return with_hashable_keys(scratch, value, [this](const std::string& type) { note_tagged(type); });
+}
+
 Value TorchLowering::tagged(Pool& scratch, Value value) {
     note_tagged(std::string(value.type()));
     const Value dict = tagged_value(scratch, value);
-    return has_unhashable_keys(*dict.node()) ? with_hashable_keys(scratch, dict) : dict;
+    return has_unhashable_keys(*dict.node()) ? hashable(scratch, dict) : dict;
 }
 
 bool TorchLowering::must_lower(const Node& node) {
@@ -424,7 +398,7 @@ std::optional<Value> TorchLowering::lower(Pool& scratch, Value value) {
         if (value.is_null()) return Value::null();
         if (const auto* scalar = dynamic_cast<const ScalarNode*>(&node)) return scalar->value;
     }
-    if (has_python_recipe(node) && has_unhashable_keys(node)) return with_hashable_keys(scratch, value);
+    if (has_python_recipe(node) && has_unhashable_keys(node)) return hashable(scratch, value);
     return tagged(scratch, value);
 }
 

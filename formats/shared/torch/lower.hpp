@@ -50,7 +50,8 @@ private:
     Value lower_tensor(Pool& scratch, const TensorNode& tensor);
     Value tagged(Pool& scratch, Value value);
     void note_tagged(const std::string& type);
-    Value with_hashable_keys(Pool& scratch, Value value);
+    /// A dict or set whose keys Python can hash; others stay as they are.
+    Value hashable(Pool& scratch, const Value& value);
 
     std::unordered_map<const Storage*, bool> mixed_;  ///< storages that need to be untyped
     std::unordered_map<const Storage*, std::size_t> keys_;
