@@ -10,6 +10,7 @@
 #include "libckpt/calibration_state.hpp"
 #include "libckpt/roles.hpp"
 #include "tools/inspect_json.hpp"
+#include "tools/inspect_search.hpp"
 #include "tools/text.hpp"
 
 namespace ckpt {
@@ -42,16 +43,7 @@ Json record(const CheckpointEntry& entry, const CheckpointFacts& facts) {
     for (const auto& known : entry.match.axes) axes[printable(known.axis)] = number(known.value);
     json["axes"] = axes;
     if (!entry.match.label.empty()) json["label"] = entry.match.label;
-    if (!facts.run.is_empty()) {
-        const auto text = [](const std::string& value) {
-            return value.empty() ? Json(nullptr) : Json(printable(value));
-        };
-        const auto count = [](const auto& value) { return value ? Json(*value) : Json(nullptr); };
-        json["run"] = {{"base", text(facts.run.base)},           {"model", text(facts.run.model)},
-                       {"dataset", text(facts.run.dataset)},     {"dataset_config", text(facts.run.dataset_config)},
-                       {"buffer", count(facts.run.buffer_size)}, {"epochs", count(facts.run.epochs)},
-                       {"timestamp", text(facts.run.timestamp)}, {"id", text(facts.run.id)}};
-    }
+    if (!facts.run.is_empty()) json["run"] = Json::parse(run_json(facts.run));
     if (!facts.why.empty()) json["why"] = printable(facts.why);
     return json;
 }

@@ -491,6 +491,7 @@ std::vector<Error> print_inspect_json(Session& session, const Document& document
     if (const auto search = summarize_search(document.root)) head["search"] = Json::parse(search_json(*search));
     if (const auto calibration = summarize_calibration(document.root))
         head["calibration"] = Json::parse(calibration_json(*calibration));
+    if (const RunFacts run = run_facts_of(document); !run.is_empty()) head["run"] = Json::parse(run_json(run));
     std::string text = dump(head);
     text.back() = ',';  // the object goes on
     text += "\n\"entries\": [";

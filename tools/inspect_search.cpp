@@ -156,4 +156,28 @@ std::string calibration_json(const CalibrationSummary& summary) {
     return json.dump();
 }
 
+std::string run_line(const RunFacts& facts) {
+    std::string line = fmt::format("{} on {}", facts.model.empty() ? "?" : printable(facts.model),
+                                   facts.dataset.empty() ? "?" : printable(facts.dataset));
+    if (facts.buffer_size)
+        line += *facts.buffer_size == 0 ? ", no buffer" : fmt::format(", buffer {}", *facts.buffer_size);
+    if (facts.epochs) line += fmt::format(", {} epoch{}", *facts.epochs, *facts.epochs == 1 ? "" : "s");
+    if (!facts.timestamp.empty()) line += ", started " + printable(facts.timestamp);
+    return line;
+}
+
+std::string run_json(const RunFacts& facts) {
+    const auto text = [](const std::string& value) { return value.empty() ? Json(nullptr) : Json(printable(value)); };
+    const auto count = [](const auto& value) { return value ? Json(*value) : Json(nullptr); };
+    return Json({{"base", text(facts.base)},
+                 {"model", text(facts.model)},
+                 {"dataset", text(facts.dataset)},
+                 {"dataset_config", text(facts.dataset_config)},
+                 {"buffer", count(facts.buffer_size)},
+                 {"epochs", count(facts.epochs)},
+                 {"timestamp", text(facts.timestamp)},
+                 {"id", text(facts.id)}})
+        .dump();
+}
+
 }  // namespace ckpt

@@ -195,6 +195,7 @@ public:
         if (const auto calibration = summarize_calibration(document_.root)) {
             for (const auto& text : calibration_lines(*calibration)) line += text + "\n";
         }
+        if (const RunFacts run = run_facts_of(document_); !run.is_empty()) line += run_line(run) + "\n";
         session_.write(line + "\n");
     }
 

@@ -5,6 +5,7 @@
 #include <array>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 
 #include <fmt/format.h>
 
@@ -52,7 +53,12 @@ bool is_numpy(std::string_view type) {
 }
 /// Of no class that Python has: the layout writes such a value as a tagged dict, which is plain.
 bool is_foreign(const Node& node) {
-    return !node.type.empty() && (node.recipe ? !has_python_recipe(node) : !is_numpy(node.type));
+    if (node.type.empty()) return false;
+    if (node.recipe) return !has_python_recipe(node);
+    for (const std::string_view module : {"builtins.", "collections.", "numpy.", "torch."}) {
+        if (node.type.starts_with(module)) return false;
+    }
+    return true;
 }
 bool is_known_global(std::string_view name) {
     if (is_among(kNames, name) || torch_dtype(name)) return true;
@@ -92,6 +98,78 @@ std::string path_text(const Node& node) {
     }
     return text;
 }
+
+/// Tuples that contain themselves: the loader does not know the opcode that they need. Strongly connected parts of the
+/// graph of values (Tarjan), without recursion.
+class RecursiveTuples {
+public:
+    explicit RecursiveTuples(const Value& root) {
+        if (root.node() == nullptr) return;
+        enter(root.node());
+        while (!stack_.empty()) {
+            Frame& frame = stack_.back();
+            if (frame.next == frame.below.size()) {
+                leave();
+                continue;
+            }
+            Node* below = frame.below[frame.next++];
+            State& here = states_[frame.node];
+            if (below == frame.node) here.is_ring = true;
+            const auto known = states_.find(below);
+            if (known == states_.end()) {
+                enter(below);
+            } else if (known->second.is_open) {
+                here.lowest = std::min(here.lowest, known->second.number);
+            }
+        }
+    }
+    bool contains(const Value& value) const { return found_.count(value.node()) != 0; }
+
+private:
+    struct State {
+        std::size_t number = 0;
+        std::size_t lowest = 0;
+        bool is_open = true;
+        bool is_ring = false;  ///< holds itself
+    };
+    struct Frame {
+        Node* node;
+        std::vector<Node*> below;
+        std::size_t next = 0;
+    };
+    void enter(Node* node) {
+        states_.emplace(node, State{states_.size(), states_.size()});
+        open_.push_back(node);
+        Frame frame{node, {}};
+        for_each_value(*node, [&](Value& held) {
+            if (held.node() != nullptr) frame.below.push_back(held.node());
+        });
+        stack_.push_back(std::move(frame));
+    }
+    void leave() {
+        Node* node = stack_.back().node;
+        stack_.pop_back();
+        const State& state = states_[node];
+        if (!stack_.empty()) {
+            State& above = states_[stack_.back().node];
+            above.lowest = std::min(above.lowest, state.lowest);
+        }
+        if (state.lowest != state.number) return;
+        const bool is_several = open_.back() != node;
+        while (true) {
+            Node* member = open_.back();
+            open_.pop_back();
+            states_[member].is_open = false;
+            if (member->kind == Kind::kTuple && (is_several || states_[member].is_ring)) found_.insert(member);
+            if (member == node) return;
+        }
+    }
+
+    std::unordered_map<const Node*, State> states_;
+    std::vector<Node*> open_;
+    std::vector<Frame> stack_;
+    std::unordered_set<const Node*> found_;
+};
 
 std::string class_loss(const Node& node, std::string_view kept) {
     return fmt::format("is a {}, which weights_only loading refuses: {}", node.type.str(), kept);
@@ -161,7 +239,7 @@ bool is_dropped(const Value& value) {
 
 class Plainer {
 public:
-    explicit Plainer(const Document& document) {
+    explicit Plainer(const Document& document) : rings_(document.root) {
         result_.adopt_pools(document);
         result_.format = document.format;
         result_.producer = document.producer;
@@ -184,8 +262,8 @@ private:
         Node* node = value.node();
         if (node == nullptr) return value;
         if (const auto known = made_.find(node); known != made_.end()) return known->second;
-        const bool is_lost = !loss_of(value).empty();
-        const Value made = is_lost && is_dropped(value) ? Value::null() : shell(value);
+        const bool is_lost = rings_.contains(value) || (!loss_of(value).empty() && is_dropped(value));
+        const Value made = is_lost ? Value::null() : shell(value);
         made_.emplace(node, made);
         return made;
     }
@@ -195,6 +273,8 @@ private:
         Pool& pool = result_.pool();
         const bool is_kept = is_foreign(node);
         switch (value.kind()) {
+            case Kind::kNull:
+                return value;
             case Kind::kBool:
             case Kind::kInt:
             case Kind::kFloat:
@@ -340,6 +420,7 @@ private:
         });
     }
 
+    RecursiveTuples rings_;
     Document result_;
     std::unordered_map<const Node*, Value> made_;
     std::vector<std::pair<const Node*, Node*>> todo_;
@@ -349,8 +430,13 @@ private:
 
 std::vector<Loss> weights_only_losses(const Document& document) {
     std::vector<Loss> losses;
+    const RecursiveTuples rings(document.root);
     walk(document.root, [&](const Visit& visit) {
         if (visit.same_as != nullptr) return WalkStep::kInto;
+        if (rings.contains(visit.value)) {
+            losses.push_back({visit.path, "is a tuple that contains itself, which weights_only loading refuses"});
+            return WalkStep::kOver;
+        }
         const auto look_at = [&](const Value& held, std::string_view what) {
             if (std::string why = loss_of(held); !why.empty())
                 losses.push_back({visit.path, fmt::format("has {} {} that {}", what, key_text(held), why)});
