@@ -54,6 +54,20 @@ SearchDirection direction_of(const Value& history) {
     return SearchDirection::kUnknown;
 }
 
+/// On which side of the best the results of a cache lie: for searches that keep no history. What a pruned candidate
+/// came to may lie on the other side; then nothing is told.
+SearchDirection direction_of_cache(const Value& cache, double best) {
+    if (!cache.is(Kind::kDict)) return SearchDirection::kUnknown;
+    bool any_less = false, any_greater = false;
+    for (const auto& [key, item] : cache.dict().entries) {
+        const auto result = number(item);
+        any_less = any_less || (result && *result < best);
+        any_greater = any_greater || (result && *result > best);
+    }
+    if (any_less == any_greater) return SearchDirection::kUnknown;
+    return any_less ? SearchDirection::kMax : SearchDirection::kMin;
+}
+
 void look_for_newer_best(const Value& root, SearchSummary& summary) {
     const auto* results = list_at(at(root, "history"), "log_f");
     if (results == nullptr) return;
@@ -147,6 +161,8 @@ std::optional<SearchSummary> summarize_search(const Value& root) {
     const auto run_best = number(at(at(at(root, "run_context"), "run_history"), "best_f"));
     if (run_best && summary.best_f && *run_best != *summary.best_f && !std::isnan(*run_best))
         summary.direction = *run_best > *summary.best_f ? SearchDirection::kMax : SearchDirection::kMin;
+    if (summary.direction == SearchDirection::kUnknown && summary.best_f && !summary.has_history)
+        summary.direction = direction_of_cache(cache, *summary.best_f);
     summary.best = candidate_parameters(at(root, "best_solution"));
     summary.pruner = pruner_text(root);
     look_for_newer_best(root, summary);

@@ -22,7 +22,7 @@ struct SearchSummary {
     std::size_t cached = 0;
     bool has_history = false;
     bool has_cache = false;
-    SearchDirection direction = SearchDirection::kUnknown;  ///< which way the history's best moved
+    SearchDirection direction = SearchDirection::kUnknown;  ///< which way the history's best moved, else the cache
     bool is_running = false;                                ///< saved inside of run()
     std::optional<std::int64_t> step;                       ///< of the run under way
     std::optional<double> seconds;                          ///< for which that run has gone on

@@ -1,4 +1,6 @@
 # black-it restores, calibrates on and saves again what ckpt made of its saving folders, to the end it comes to from its own.
+import contextlib
+import io
 import json
 import pathlib
 import shutil
@@ -28,8 +30,42 @@ def convert(*args):
     return tally.check(status == 0, f"convert {args}: exit {status}: {err[:300]}")
 
 
+def calibrations_made_here(folder):
+    """Made, saved, handed through other layouts into either kind of folder, and continued: to the same end as from the package's own folder."""
+    sys.path.insert(0, str(CONTINUING.parent))
+    import continuing
+    import toymodels
+    from black_it.calibrator import Calibrator
+
+    for name, case in toymodels.CASES.items():
+        original = folder / f"made-{name}"
+        try:
+            with contextlib.redirect_stdout(io.StringIO()):
+                made = Calibrator(samplers=case["samplers"](), loss_function=case["loss"](), real_data=case["real"](), model=case["model"], parameters_bounds=case["bounds"],
+                                  parameters_precision=case["precision"], ensemble_size=case["ensemble"], saving_folder=str(original), random_state=4, n_jobs=1,
+                                  **dict(case.get("options", {}), verbose=False))
+                made.calibrate(2)
+        except Exception as error:  # a loss or a sampler that this version of a package does not take
+            tally.skip(f"{name}: {type(error).__name__}: {str(error)[:80]}")
+            continue
+        how = {"continue": {"kind": "folder", "batches": 2}}
+        due = json.dumps(continuing.continue_calibration(original, case, how)[0])
+        for way in ((), ("h5",), ("ckpt",), ("pt", "h5")):
+            at = original
+            for extension in way:
+                convert(at, folder / f"x.{extension}")
+                at = folder / f"x.{extension}"
+            if convert(at, folder / "back", "--to", "blackit"):
+                found = json.dumps(continuing.continue_calibration(folder / "back", case, how)[0])
+                tally.check(found == due, f"{name} by {'/'.join(way) or 'itself'} goes on to another end")
+        if convert(original, folder / "other", "--to", "blackit-sqlite") and convert(folder / "other", folder / "back", "--to", "blackit"):
+            found = json.dumps(continuing.continue_calibration(folder / "back", case, how)[0])
+            tally.check(found == due, f"{name} by SQLite goes on to another end")
+
+
 with scratch() as folder:
     folder = pathlib.Path(folder)
+    calibrations_made_here(folder)
     for recorded in sorted((FIXTURES / "blackit").rglob("*.continue.json")):
         name = recorded.name[: -len(".continue.json")]
         original = recorded.with_name(name)
