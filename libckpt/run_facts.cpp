@@ -130,7 +130,7 @@ RunFacts run_facts_of(const Document& document) {
     if (const std::string model = text_at("model"); !model.empty()) facts.model = model;
     if (const std::string dataset = text_at("dataset"); !dataset.empty()) facts.dataset = dataset;
     if (const auto epochs = number_at("n_epochs")) facts.epochs = epochs;
-    facts.buffer_size = number_at("buffer_size").value_or(0);
+    if (const auto size = number_at("buffer_size")) facts.buffer_size = size;
     return facts;
 }
 
