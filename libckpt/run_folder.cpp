@@ -11,6 +11,7 @@
 #include <cstring>
 #include <filesystem>
 #include <map>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -27,6 +28,7 @@ struct RawEntry {
     bool is_link = false;
 };
 
+/// In no order: there may be thousands, and what becomes of them is sorted later.
 std::vector<RawEntry> read_folder(const std::string& path) {
     DIR* folder = ::opendir(path.c_str());
     if (folder == nullptr) {
@@ -52,7 +54,6 @@ std::vector<RawEntry> read_folder(const std::string& path) {
         entries.push_back(std::move(raw));
     }
     ::closedir(folder);
-    std::sort(entries.begin(), entries.end(), [](const RawEntry& a, const RawEntry& b) { return a.name < b.name; });
     return entries;
 }
 
@@ -71,12 +72,12 @@ const std::vector<std::string>& foreign_extensions() {
 }
 
 /// Whether a folder holds a file that by its name is a checkpoint or a shard.
-bool holds_checkpoint(const std::string& path, const NameTable& names, const ScanOptions& options) {
+bool holds_checkpoint(const std::string& path, NameReader& names, const ScanOptions& options) {
     try {
         for (const auto& entry : read_folder(path)) {
             if (entry.is_folder) continue;
             if (entry.name == ".metadata" || entry.name == "calibration_params.json") return true;
-            if (NameTable::why_not(entry.name)) continue;
+            if (names.why_not(entry.name)) continue;
             if (has_extension(entry.name, options.extensions) || has_extension(entry.name, foreign_extensions()))
                 return true;
             const auto match = names.classify(entry.name, EntryKind::kFile);
@@ -91,7 +92,8 @@ bool holds_checkpoint(const std::string& path, const NameTable& names, const Sca
 /// In the current folder the name alone, unless a command would take it for an option.
 std::string join(const std::string& folder, const std::string& name) {
     if (folder == "." && name.starts_with('-')) return "./" + name;
-    return folder == "." ? name : (fs::path(folder) / name).string();
+    if (folder == ".") return name;
+    return folder.ends_with('/') ? folder + name : folder + '/' + name;
 }
 
 class Scanner {
@@ -100,7 +102,8 @@ public:
             std::vector<SkippedEntry>& skipped)
         : options_(options),
           context_(context),
-          names_(options.pattern, options.axis),
+          table_(options.pattern, options.axis),
+          names_(table_),
           checkpoints_(checkpoints),
           skipped_(skipped) {}
 
@@ -108,7 +111,9 @@ public:
         std::vector<std::string> below;
         std::vector<RawEntry> links;
         const std::size_t first = checkpoints_.size();
-        for (const auto& entry : read_folder(path)) {
+        const auto entries = read_folder(path);
+        if (first == 0) checkpoints_.reserve(entries.size());
+        for (const auto& entry : entries) {
             context_.check_cancelled();
             if (entry.is_link) {
                 links.push_back(entry);
@@ -120,6 +125,8 @@ public:
                 }
             }
         }
+        std::sort(links.begin(), links.end(), [](const RawEntry& a, const RawEntry& b) { return a.name < b.name; });
+        std::sort(below.begin(), below.end());
         if (!links.empty()) resolve_links(path, first, links);
         for (const auto& next : below) folder(next);
     }
@@ -180,7 +187,7 @@ private:
     /// Lists an entry or notes why not; false for a folder that may hold checkpoints further down.
     bool take(const std::string& path, const RawEntry& entry) {
         const std::string full = join(path, entry.name);
-        const auto why = NameTable::why_not(entry.name);
+        const auto why = names_.why_not(entry.name);
         if (!why || (entry.is_folder && entry.name == "checkpoint")) return consider(full, entry);
         if (entry.is_folder && options_.recursive && !why->starts_with("leftover")) return false;
         skipped_.push_back({full, *why});
@@ -248,7 +255,7 @@ private:
     /// A link to no checkpoint of its folder: an entry of its own where its name is that of one.
     void take_link(const std::string& path, const RawEntry& link) {
         const std::string full = join(path, link.name);
-        const auto why = NameTable::why_not(link.name);
+        const auto why = names_.why_not(link.name);
         if (!why) {
             consider(full, link);
             return;
@@ -265,7 +272,8 @@ private:
 
     const ScanOptions& options_;
     const Context& context_;
-    NameTable names_;
+    NameTable table_;
+    NameReader names_;
     std::vector<CheckpointEntry>& checkpoints_;
     std::vector<SkippedEntry>& skipped_;
 };
@@ -294,12 +302,17 @@ void measure(CheckpointEntry& entry) {
         entry.mtime_seconds = seconds_of(status.st_mtim);  // nothing is in it
 }
 
-std::string folder_of(const CheckpointEntry& entry) {
-    return fs::path(entry.path).parent_path().string();
+/// The folder as it stands in the path; empty for the current one.
+std::string_view folder_of(const CheckpointEntry& entry) {
+    std::string_view folder = entry.path;
+    while (folder.size() > 1 && folder.ends_with('/')) folder.remove_suffix(1);
+    folder.remove_suffix(std::min(folder.size(), entry.name.size()));
+    while (folder.size() > 1 && folder.ends_with('/')) folder.remove_suffix(1);
+    return folder == "." ? std::string_view() : folder;
 }
 
 /// Folder and series: what is saved in turn.
-using SeriesKey = std::pair<std::string, std::string>;
+using SeriesKey = std::pair<std::string_view, std::string_view>;
 SeriesKey series_key(const CheckpointEntry& entry) {
     return {folder_of(entry), entry.match.series};
 }
@@ -313,10 +326,13 @@ struct SeriesRank {
 };
 std::map<SeriesKey, SeriesRank> rank_series(const std::vector<CheckpointEntry>& entries, const std::string& axis) {
     std::map<SeriesKey, SeriesRank> ranks;
+    auto held = ranks.end();  // neighbours are mostly of one series
     for (const auto& entry : entries) {
         if (entry.match.is_alias) continue;
         const auto number = entry.match.on_axis(axis);
-        SeriesRank& rank = ranks[series_key(entry)];
+        const SeriesKey key = series_key(entry);
+        if (held == ranks.end() || held->first != key) held = ranks.try_emplace(key).first;
+        SeriesRank& rank = held->second;
         if (number && !rank.on_axis) rank = {true, 0, *number};
         if (!number && rank.on_axis) continue;
         const double value = number ? *number : entry.match.index.value_or(0);
@@ -401,6 +417,8 @@ RunFolder RunFolder::scan(const std::string& path, const ScanOptions& options, c
     const fs::path trimmed = fs::path(path).filename().empty() ? fs::path(path).parent_path() : fs::path(path);
     if (!scanner.consider_rolling(path, trimmed.filename().string())) scanner.folder(path);
     folder.sort();
+    std::sort(folder.skipped_.begin(), folder.skipped_.end(),
+              [](const SkippedEntry& a, const SkippedEntry& b) { return a.path < b.path; });
     return folder;
 }
 
@@ -414,42 +432,52 @@ RunFolder RunFolder::of(CheckpointEntry entry) {
 void RunFolder::sort() {
     const std::string axis = main_axis();
     const auto ranks = rank_series(checkpoints_, axis);
+    // The series in their order, so that entries compare by numbers.
+    std::map<std::pair<SeriesRank, std::string_view>, std::size_t> order;
+    for (const auto& [key, rank] : ranks) order.emplace(std::pair{rank, key.second}, 0);
+    std::size_t place = 0;
+    for (auto& [key, number] : order) number = ++place;
     struct Key {
         bool is_alias;
-        std::string folder;
+        std::string_view folder;
         bool is_unnumbered;
-        SeriesRank rank;
-        std::string series;
+        std::size_t series;
         bool on_axis;
         double number;
-        std::vector<double> numbers;
-        std::string name;
-        std::size_t entry;
-        auto operator<=>(const Key&) const = default;
+        const CheckpointEntry* entry;
     };
     std::vector<Key> keys;
-    for (std::size_t i = 0; i < checkpoints_.size(); ++i) {
-        const auto& entry = checkpoints_[i];
-        const NameMatch& match = entry.match;
-        const auto number = match.on_axis(axis);
-        Key key{match.is_alias,
-                folder_of(entry),
-                !match.index.has_value(),
-                {},
-                match.series,
-                number.has_value(),
-                number ? *number : match.index.value_or(0),
-                {},
-                entry.name,
-                i};
-        if (const auto rank = ranks.find(series_key(entry)); rank != ranks.end()) key.rank = rank->second;
-        for (const auto& known : match.axes) key.numbers.push_back(known.value);
-        keys.push_back(std::move(key));
+    keys.reserve(checkpoints_.size());
+    SeriesKey last_key;
+    std::size_t last_place = 0;
+    for (const auto& entry : checkpoints_) {
+        const SeriesKey series = series_key(entry);
+        if (keys.empty() || series != last_key) {
+            const auto rank = ranks.find(series);
+            last_place = rank != ranks.end() ? order[{rank->second, series.second}] : 0;
+            last_key = series;
+        }
+        const NameNumber* number = entry.match.number_on(axis);
+        keys.push_back({entry.match.is_alias, series.first, !entry.match.index.has_value(), last_place,
+                        number != nullptr, number != nullptr ? number->value : entry.match.index.value_or(0), &entry});
     }
-    std::sort(keys.begin(), keys.end());
+    std::sort(keys.begin(), keys.end(), [](const Key& a, const Key& b) {
+        const auto fields = [](const Key& key) {
+            return std::tie(key.is_alias, key.folder, key.is_unnumbered, key.series, key.on_axis, key.number);
+        };
+        if (fields(a) != fields(b)) return fields(a) < fields(b);
+        const auto& x = a.entry->match.axes;
+        const auto& y = b.entry->match.axes;
+        const auto is_equal = [](const NameNumber& m, const NameNumber& n) { return m.value == n.value; };
+        const auto [m, n] = std::mismatch(x.begin(), x.end(), y.begin(), y.end(), is_equal);
+        if (m != x.end() && n != y.end()) return m->value < n->value;
+        if (x.size() != y.size()) return x.size() < y.size();
+        return a.entry->name < b.entry->name;
+    });
     std::vector<CheckpointEntry> sorted;
     sorted.reserve(checkpoints_.size());
-    for (const auto& key : keys) sorted.push_back(std::move(checkpoints_[key.entry]));
+    for (const auto& key : keys)
+        sorted.push_back(std::move(checkpoints_[static_cast<std::size_t>(key.entry - checkpoints_.data())]));
     checkpoints_ = std::move(sorted);
 }
 
@@ -546,7 +574,7 @@ std::optional<std::pair<double, std::string>> RunFolder::next() const {
         index = rounded(numbers.back() + usual_step(numbers));
     }
     if (last.match.number_on(axis)->length == 0) return std::pair{index, last.path};  // it is rewritten
-    const std::string folder = folder_of(last);
+    const std::string folder(folder_of(last));
     return std::pair{index,
                      join(folder.empty() ? "." : folder, with_number(last.name, *last.match.number_on(axis), index))};
 }

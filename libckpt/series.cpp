@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 #include <regex>
+#include <unordered_map>
 
 #include <fmt/format.h>
 
@@ -42,7 +43,7 @@ constexpr Row kRows[] = {
      "epoch,update,#,#", 1},
     {"mammoth", "f", R"(^(.+)_([0-9]{8}-[0-9]{6})(?:_([0-9a-f]+))?_([0-9]+|last|joint)\.pt$)", ".pt", "task",
      "-,-,-,task", 0},
-    {"mammoth-paused", "f", R"(^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\.pt$)", ".pt",
+    {"mammoth-paused", "f", R"(^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\.pt$)", ".pt",
      "task", "", 0},
     {"pyhopper", "f", R"(^pyhopper_run_([0-9]{5})\.ckpt$)", "pyhopper_run_", "run", "run", 0},
     {"fairseq-update", "f", R"(^checkpoint_([0-9]+)_([0-9]+)\.pt$)", "checkpoint_", "epoch", "epoch,update", 1},
@@ -182,6 +183,12 @@ struct NameTable::Compiled {
     std::string own_axis;
 };
 
+/// Which row a name matches, and where its groups stand; groups that are not there are nullopt.
+struct NameTable::Found {
+    std::size_t row;
+    std::vector<std::optional<Span>> groups;
+};
+
 const NameNumber* NameMatch::number_on(std::string_view name) const {
     const auto found =
         std::find_if(axes.begin(), axes.end(), [&](const NameNumber& known) { return known.axis == name; });
@@ -211,9 +218,9 @@ NameTable::NameTable(NameTable&&) noexcept = default;
 
 std::optional<NameMatch> NameTable::classify(std::string_view name, EntryKind kind) const {
     if (name.empty() || name.size() > kLongestName) return std::nullopt;
-    std::match_results<std::string_view::const_iterator> found;
-    NameMatch match;
     if (compiled_->own) {
+        std::match_results<std::string_view::const_iterator> found;
+        NameMatch match;
         if (!std::regex_search(name.begin(), name.end(), found, *compiled_->own)) return std::nullopt;
         match.axis = compiled_->own_axis;
         match.index = parse_number(found[1].str());
@@ -223,52 +230,108 @@ std::optional<NameMatch> NameTable::classify(std::string_view name, EntryKind ki
         match.series = series_of(name, {place});
         return match;
     }
+    const auto known = find(name, kind);
+    return known ? std::optional<NameMatch>(match_of(name, *known)) : std::nullopt;
+}
+
+std::optional<NameTable::Found> NameTable::find(std::string_view name, EntryKind kind) const {
     const char wanted = kind == EntryKind::kFolder ? 'd' : 'f';
+    std::match_results<std::string_view::const_iterator> found;
     for (std::size_t i = 0; i < kRowCount; ++i) {
         const Row& row = kRows[i];
         if (row.kinds.find(wanted) == std::string_view::npos) continue;
         if (!row.needle.empty() && name.find(row.needle) == std::string_view::npos) continue;
         if (!std::regex_match(name.begin(), name.end(), found, compiled_->rows[i])) continue;
-        match.scheme = row.id;
-        match.base = row.base;
-        match.is_alias = row.id == "last" || row.id == "best" || row.id == "model-alias";
-        match.is_shard = row.axis == "shard";
-        if (row.id == "mammoth-paused") match.label = "paused";
-        if (row.axis == "=") {
-            const auto pairs = read_pairs(name, match);
-            match.series = series_of_pairs(name, pairs, found[2].str());
-            return match;
+        Found result{i, {}};
+        for (std::size_t group = 0; group < found.size(); ++group) {
+            result.groups.emplace_back();
+            if (!found[group].matched) continue;
+            result.groups.back() =
+                Span{static_cast<std::size_t>(found.position(group)), static_cast<std::size_t>(found.length(group))};
         }
-        std::string_view groups = row.groups;
-        std::vector<Span> replaced;
-        for (std::size_t group = 1; group < found.size() && !groups.empty(); ++group) {
-            const std::string_view axis = groups.substr(0, groups.find(','));
-            groups.remove_prefix(std::min(groups.size(), axis.size() + 1));
-            if (axis == "-" || !found[group].matched) continue;
-            const Span place{static_cast<std::size_t>(found.position(group)),
-                             static_cast<std::size_t>(found.length(group))};
-            if (axis == "#") {
-                replaced.push_back(place);
-                continue;
-            }
-            const std::string axis_name = axis == "@" ? word_axis(name) : std::string(axis);
-            const auto number = parse_number(found[group].str());
-            if (!number) {
-                match.label = found[group].str();  // "last", "joint"
-                continue;
-            }
-            replaced.push_back(place);
-            match.axes.push_back({axis_name, *number, place.begin, place.length});
-            if (!match.index) {
-                match.index = number;
-                match.axis = axis_name;
-            }
-        }
-        if (match.axis.empty()) match.axis = row.axis == "@" ? word_axis(name) : std::string(row.axis);
-        match.series = series_of(name, replaced);
-        return match;
+        return result;
     }
     return std::nullopt;
+}
+
+NameMatch NameTable::match_of(std::string_view name, const Found& found) const {
+    const Row& row = kRows[found.row];
+    const auto text = [name](const std::optional<Span>& span) {
+        return span ? name.substr(span->begin, span->length) : std::string_view();
+    };
+    NameMatch match;
+    match.scheme = row.id;
+    match.base = row.base;
+    match.is_alias = row.id == "last" || row.id == "best" || row.id == "model-alias";
+    match.is_shard = row.axis == "shard";
+    if (row.id == "mammoth-paused") match.label = "paused";
+    if (row.axis == "=") {
+        const auto pairs = read_pairs(name, match);
+        match.series = series_of_pairs(name, pairs, text(found.groups[2]));
+        return match;
+    }
+    std::string_view groups = row.groups;
+    std::vector<Span> replaced;
+    for (std::size_t group = 1; group < found.groups.size() && !groups.empty(); ++group) {
+        const std::string_view axis = groups.substr(0, groups.find(','));
+        groups.remove_prefix(std::min(groups.size(), axis.size() + 1));
+        const auto& place = found.groups[group];
+        if (axis == "-" || !place) continue;
+        if (axis == "#") {
+            replaced.push_back(*place);
+            continue;
+        }
+        const std::string axis_name = axis == "@" ? word_axis(name) : std::string(axis);
+        const auto number = parse_number(text(place));
+        if (!number) {
+            match.label = text(place);  // "last", "joint"
+            continue;
+        }
+        replaced.push_back(*place);
+        match.axes.push_back({axis_name, *number, place->begin, place->length});
+        if (!match.index) {
+            match.index = number;
+            match.axis = axis_name;
+        }
+    }
+    if (match.axis.empty()) match.axis = row.axis == "@" ? word_axis(name) : std::string(row.axis);
+    match.series = series_of(name, replaced);
+    return match;
+}
+
+struct NameReader::Shapes {
+    std::unordered_map<std::string, std::optional<NameTable::Found>> found;
+    std::unordered_map<std::string, std::optional<std::string>> reasons;
+    std::string shape;  ///< of the name at hand
+
+    /// The name with one digit for all; the extension as it is: "h5" is no "h6".
+    void set_shape(std::string_view name) {
+        shape = name;
+        const std::size_t end = std::min(name.rfind('.'), name.size());
+        for (std::size_t i = 0; i < end; ++i) {
+            if (shape[i] >= '0' && shape[i] <= '9') shape[i] = '0';
+        }
+    }
+};
+
+NameReader::NameReader(const NameTable& table) : table_(table), shapes_(std::make_unique<Shapes>()) {}
+NameReader::~NameReader() = default;
+
+std::optional<NameMatch> NameReader::classify(std::string_view name, EntryKind kind) {
+    if (table_.compiled_->own || name.empty() || name.size() > kLongestName) return table_.classify(name, kind);
+    shapes_->set_shape(name);
+    shapes_->shape += kind == EntryKind::kFolder ? '/' : ' ';
+    auto known = shapes_->found.find(shapes_->shape);
+    if (known == shapes_->found.end()) known = shapes_->found.emplace(shapes_->shape, table_.find(name, kind)).first;
+    return known->second ? std::optional<NameMatch>(table_.match_of(name, *known->second)) : std::nullopt;
+}
+
+std::optional<std::string> NameReader::why_not(std::string_view name) {
+    shapes_->set_shape(name);
+    auto known = shapes_->reasons.find(shapes_->shape);
+    if (known == shapes_->reasons.end())
+        known = shapes_->reasons.emplace(shapes_->shape, NameTable::why_not(name)).first;
+    return known->second;
 }
 
 std::optional<std::string> NameTable::why_not(std::string_view name) {
