@@ -8,6 +8,7 @@ complete -c ckpt -n __fish_use_subcommand -f -a convert -d 'convert a checkpoint
 complete -c ckpt -n __fish_use_subcommand -f -a extract -d 'take a part of a checkpoint'
 complete -c ckpt -n __fish_use_subcommand -f -a merge -d 'join the histories of searches or calibrations'
 complete -c ckpt -n __fish_use_subcommand -f -a verify -d 'check whether checkpoints are whole'
+complete -c ckpt -n __fish_use_subcommand -f -a prune -d 'remove checkpoints by rules of what to keep'
 complete -c ckpt -n __fish_use_subcommand -f -a formats -d 'list the layouts'
 complete -c ckpt -n '__fish_seen_subcommand_from ls' -l by
 complete -c ckpt -n '__fish_seen_subcommand_from ls' -l pattern
@@ -23,6 +24,8 @@ complete -c ckpt -n '__fish_seen_subcommand_from last' -l by
 complete -c ckpt -n '__fish_seen_subcommand_from last' -l pattern
 complete -c ckpt -n '__fish_seen_subcommand_from last' -l index
 complete -c ckpt -n '__fish_seen_subcommand_from last' -l next
+complete -c ckpt -n '__fish_seen_subcommand_from last' -l valid
+complete -c ckpt -n '__fish_seen_subcommand_from last' -l full
 complete -c ckpt -n '__fish_seen_subcommand_from last' -l json
 complete -c ckpt -n '__fish_seen_subcommand_from path' -l next
 complete -c ckpt -n '__fish_seen_subcommand_from path' -l by
@@ -83,6 +86,32 @@ complete -c ckpt -n '__fish_seen_subcommand_from merge' -l overwrite
 complete -c ckpt -n '__fish_seen_subcommand_from merge' -l max-output
 complete -c ckpt -n '__fish_seen_subcommand_from merge' -l allow-huge
 complete -c ckpt -n '__fish_seen_subcommand_from merge' -l allow-loss
+complete -c ckpt -n '__fish_seen_subcommand_from prune' -l keep-last
+complete -c ckpt -n '__fish_seen_subcommand_from prune' -l keep-first
+complete -c ckpt -n '__fish_seen_subcommand_from prune' -l keep-every
+complete -c ckpt -n '__fish_seen_subcommand_from prune' -l closest
+complete -c ckpt -n '__fish_seen_subcommand_from prune' -l keep-best
+complete -c ckpt -n '__fish_seen_subcommand_from prune' -l metric
+complete -c ckpt -n '__fish_seen_subcommand_from prune' -l mode
+complete -c ckpt -n '__fish_seen_subcommand_from prune' -l keep-within
+complete -c ckpt -n '__fish_seen_subcommand_from prune' -l keep-hourly
+complete -c ckpt -n '__fish_seen_subcommand_from prune' -l keep-daily
+complete -c ckpt -n '__fish_seen_subcommand_from prune' -l keep-weekly
+complete -c ckpt -n '__fish_seen_subcommand_from prune' -l keep
+complete -c ckpt -n '__fish_seen_subcommand_from prune' -l keep-glob
+complete -c ckpt -n '__fish_seen_subcommand_from prune' -l remove-invalid
+complete -c ckpt -n '__fish_seen_subcommand_from prune' -l remove-tmp
+complete -c ckpt -n '__fish_seen_subcommand_from prune' -l min-age
+complete -c ckpt -n '__fish_seen_subcommand_from prune' -l full
+complete -c ckpt -n '__fish_seen_subcommand_from prune' -l strip
+complete -c ckpt -n '__fish_seen_subcommand_from prune' -l trash
+complete -c ckpt -n '__fish_seen_subcommand_from prune' -l dry-run
+complete -c ckpt -n '__fish_seen_subcommand_from prune' -l yes
+complete -c ckpt -n '__fish_seen_subcommand_from prune' -l unsafe-allow-remove-all
+complete -c ckpt -n '__fish_seen_subcommand_from prune' -l recursive
+complete -c ckpt -n '__fish_seen_subcommand_from prune' -l json
+complete -c ckpt -n '__fish_seen_subcommand_from prune' -l by
+complete -c ckpt -n '__fish_seen_subcommand_from prune' -l pattern
 complete -c ckpt -n '__fish_seen_subcommand_from verify' -l full
 complete -c ckpt -n '__fish_seen_subcommand_from verify' -l from
 complete -c ckpt -n '__fish_seen_subcommand_from verify' -l json

@@ -44,7 +44,10 @@ public:
     }
 
     void run() {
-        if (!valid_.empty()) keep(valid_.back(), "newest valid");
+        if (!valid_.empty()) {
+            keep(valid_.back(), "newest valid");
+            verdicts_[valid_.back()].is_newest_valid = true;
+        }
         keep_ends();
         keep_multiples();
         keep_best();
@@ -81,29 +84,16 @@ private:
             }
             return;
         }
-        // Of each multiple the nearest: only the two around a checkpoint can have it for that, so their number is that
-        // of the checkpoints, however far the indices lie apart.
-        std::vector<std::size_t> numbered;
+        std::map<double, std::size_t> nearest;  // by multiple
         for (const std::size_t i : valid_) {
-            if (items_[i].index) numbered.push_back(i);
+            if (!items_[i].index) continue;
+            const double multiple = std::floor(*items_[i].index / step + 0.5) * step;
+            const auto [held, is_new] = nearest.try_emplace(multiple, i);
+            const auto distance = [&](std::size_t item) { return std::abs(*items_[item].index - multiple); };
+            if (!is_new && distance(i) <= distance(held->second)) held->second = i;
         }
-        if (numbered.empty()) return;
-        const double least = *items_[numbered.front()].index;
-        const double most = *items_[numbered.back()].index;
-        std::set<double> multiples;
-        for (const std::size_t i : numbered) {
-            const double below = std::floor(*items_[i].index / step) * step;
-            for (const double multiple : {below, below + step}) {
-                if (multiple >= least && multiple <= most) multiples.insert(multiple);
-            }
-        }
-        for (const double multiple : multiples) {
-            const auto nearest =
-                std::min_element(numbered.rbegin(), numbered.rend(), [&](std::size_t a, std::size_t b) {
-                    return std::abs(*items_[a].index - multiple) < std::abs(*items_[b].index - multiple);
-                });
-            keep(*nearest, fmt::format("{}, closest to {}", reason, index_text(multiple)));
-        }
+        for (const auto& [multiple, i] : nearest)
+            keep(i, fmt::format("{}, closest to {}", reason, index_text(multiple)));
     }
 
     void keep_best() {
@@ -158,6 +148,7 @@ private:
     void keep_named() {
         for (const std::size_t i : members_) {
             if (!items_[i].why_invalid.empty()) continue;
+            if (rules_.all) keep(i, "sound");
             for (const double index : rules_.indices) {
                 if (items_[i].index == index) keep(i, fmt::format("index {}", index_text(index)));
             }
@@ -177,14 +168,14 @@ private:
 }  // namespace
 
 bool KeepRules::is_empty() const noexcept {
-    return !last && !first && !every && !best && !within_seconds && !hourly && !daily && !weekly && indices.empty() &&
-           globs.empty();
+    return !all && !last && !first && !every && !best && !within_seconds && !hourly && !daily && !weekly &&
+           indices.empty() && globs.empty();
 }
 
 std::vector<Verdict> plan_retention(const std::vector<RetentionItem>& items, const KeepRules& rules) {
     if (rules.every && !(*rules.every > 0))
         throw_error(ErrorCode::kUsage, "every {}: the step must be more than 0", *rules.every);
-    std::vector<Verdict> verdicts(items.size(), Verdict{false, {}});
+    std::vector<Verdict> verdicts(items.size(), Verdict{false, false, {}});
     std::map<std::string, std::vector<std::size_t>> series;
     for (std::size_t i = 0; i < items.size(); ++i) series[items[i].series].push_back(i);
     for (auto& [name, members] : series) SeriesPlanner(items, rules, std::move(members), verdicts).run();

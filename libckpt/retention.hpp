@@ -38,6 +38,7 @@ struct KeepRules {
     std::optional<std::uint64_t> hourly, daily, weekly;
     std::vector<double> indices;
     std::vector<std::string> globs;
+    bool all = false;  ///< every valid one: for who removes damaged ones and leftovers only
     bool removes_invalid = false;
 
     /// Whether there is a rule at all.
@@ -46,6 +47,7 @@ struct KeepRules {
 
 struct Verdict {
     bool is_kept = true;
+    bool is_newest_valid = false;      ///< of its series
     std::vector<std::string> reasons;  ///< why it is kept ("last 3", "newest valid"), or why it is removed
 };
 

@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <map>
 #include <tuple>
+#include <unordered_map>
 
 #include <fmt/format.h>
 
@@ -110,11 +111,13 @@ public:
     void folder(const std::string& path) {
         std::vector<std::string> below;
         std::vector<RawEntry> links;
+        std::vector<std::string> strays;  // files that are no checkpoints
         const std::size_t first = checkpoints_.size();
         const auto entries = read_folder(path);
         if (first == 0) checkpoints_.reserve(entries.size());
         for (const auto& entry : entries) {
             context_.check_cancelled();
+            const std::size_t count = checkpoints_.size();
             if (entry.is_link) {
                 links.push_back(entry);
             } else if (!take(path, entry) && entry.is_folder) {
@@ -124,7 +127,10 @@ public:
                     paused(join(path, entry.name));
                 }
             }
+            if (!entry.is_link && !entry.is_folder && checkpoints_.size() == count) strays.push_back(entry.name);
         }
+        join_parts(first);
+        if (!strays.empty()) add_sidecars(path, first, strays);
         std::sort(links.begin(), links.end(), [](const RawEntry& a, const RawEntry& b) { return a.name < b.name; });
         std::sort(below.begin(), below.end());
         if (!links.empty()) resolve_links(path, first, links);
@@ -181,6 +187,64 @@ private:
             }
         } catch (const Error& error) {
             skipped_.push_back({path, error.message()});
+        }
+    }
+
+    /// Files of one set become one checkpoint, under the name of the first.
+    void join_parts(std::size_t first) {
+        std::map<std::pair<std::string, std::vector<double>>, std::vector<std::size_t>> sets;
+        for (std::size_t i = first; i < checkpoints_.size(); ++i) {
+            const NameMatch& match = checkpoints_[i].match;
+            if (!match.is_part || checkpoints_[i].is_folder) continue;
+            std::vector<double> numbers;
+            for (const NameNumber& number : match.axes) numbers.push_back(number.value);
+            sets[{match.series.str(), std::move(numbers)}].push_back(i);
+        }
+        if (sets.empty()) return;
+        std::vector<bool> is_joined(checkpoints_.size(), false);
+        for (auto& [key, members] : sets) {
+            std::sort(members.begin(), members.end(),
+                      [this](std::size_t a, std::size_t b) { return checkpoints_[a].name < checkpoints_[b].name; });
+            for (std::size_t i = 1; i < members.size(); ++i) {
+                checkpoints_[members[0]].others.push_back(checkpoints_[members[i]].path);
+                is_joined[members[i]] = true;
+            }
+        }
+        std::size_t kept = first;
+        for (std::size_t i = first; i < checkpoints_.size(); ++i) {
+            if (is_joined[i]) continue;
+            if (kept != i) checkpoints_[kept] = std::move(checkpoints_[i]);
+            ++kept;
+        }
+        checkpoints_.erase(checkpoints_.begin() + static_cast<std::ptrdiff_t>(kept), checkpoints_.end());
+    }
+
+    /// A file whose name is that of a numbered checkpoint, whole or without its extension, and more behind a dot.
+    void add_sidecars(const std::string& path, std::size_t first, std::vector<std::string>& strays) {
+        std::unordered_map<std::string_view, std::size_t> stems;
+        for (std::size_t i = first; i < checkpoints_.size(); ++i) {
+            const CheckpointEntry& entry = checkpoints_[i];
+            if (entry.is_folder || entry.match.is_alias || !entry.match.index) continue;
+            const NameNumber& last = entry.match.axes.back();
+            std::string_view stem = entry.name;
+            stems.emplace(stem, i);
+            // No dot of a number (`loss=0.25`) begins an extension.
+            for (std::size_t dot = stem.rfind('.'); dot != std::string_view::npos && dot >= last.begin + last.length;
+                 dot = stem.rfind('.')) {
+                stem = stem.substr(0, dot);
+                stems.emplace(stem, i);
+            }
+        }
+        std::sort(strays.begin(), strays.end());
+        for (const std::string& name : strays) {
+            if (const auto why = names_.why_not(name); why && why->starts_with("leftover")) continue;
+            for (std::size_t dot = name.rfind('.'); dot != std::string::npos && dot != 0;
+                 dot = name.rfind('.', dot - 1)) {
+                const auto stem = stems.find(std::string_view(name).substr(0, dot));
+                if (stem == stems.end()) continue;
+                checkpoints_[stem->second].others.push_back(join(path, name));
+                break;
+            }
         }
     }
 
@@ -287,6 +351,9 @@ void measure(CheckpointEntry& entry) {
     if (::stat(entry.path.c_str(), &status) != 0) return;
     entry.mtime_seconds = seconds_of(status.st_mtim);
     entry.bytes = static_cast<std::uint64_t>(status.st_size);
+    for (const std::string& other : entry.others) {
+        if (::stat(other.c_str(), &status) == 0) entry.bytes += static_cast<std::uint64_t>(status.st_size);
+    }
     if (!entry.is_folder) return;
     entry.bytes = 0;
     entry.mtime_seconds = 0;
@@ -519,21 +586,31 @@ std::vector<const CheckpointEntry*> RunFolder::main_series(const std::string& ax
 }
 
 const CheckpointEntry* RunFolder::newest(const std::string& axis, const IndexBound& bound) {
-    const CheckpointEntry* best = nullptr;
+    const auto all = candidates(axis, bound);
+    return all.empty() ? nullptr : all.back();
+}
+
+std::vector<const CheckpointEntry*> RunFolder::candidates(const std::string& axis, const IndexBound& bound) {
+    std::vector<const CheckpointEntry*> found;
     if (axis == "time") {
         stat();
         for (const auto& entry : checkpoints_) {
-            if (entry.match.is_alias || !bound.admits(entry.mtime_seconds)) continue;
-            if (best == nullptr || entry.mtime_seconds >= best->mtime_seconds) best = &entry;
+            if (!entry.match.is_alias && bound.admits(entry.mtime_seconds)) found.push_back(&entry);
         }
-        return best;
+        std::stable_sort(found.begin(), found.end(), [](const CheckpointEntry* a, const CheckpointEntry* b) {
+            return a->mtime_seconds < b->mtime_seconds;
+        });
+        return found;
     }
     const std::string wanted = axis.empty() ? main_axis() : axis;
     for (const auto* entry : main_series(wanted)) {
-        if (bound.admits(entry->match.number_on(wanted)->value)) best = entry;
+        if (bound.admits(entry->match.number_on(wanted)->value)) found.push_back(entry);
     }
     const bool is_any = axis.empty() && bound.kind == IndexBound::Kind::kNone;
-    return best == nullptr && is_any ? only_last() : best;
+    if (found.empty() && is_any) {
+        if (const CheckpointEntry* last = only_last()) found.push_back(last);
+    }
+    return found;
 }
 
 const CheckpointEntry* RunFolder::only_last() const {

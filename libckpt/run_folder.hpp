@@ -18,8 +18,11 @@ struct CheckpointEntry {
     std::string name;
     NameMatch match;
     bool is_folder = false;
-    std::uint64_t bytes = 0;           ///< filled by RunFolder::stat
-    double mtime_seconds = 0;          ///< since 1970; filled by RunFolder::stat
+    std::uint64_t bytes = 0;   ///< filled by RunFolder::stat
+    double mtime_seconds = 0;  ///< since 1970; filled by RunFolder::stat
+    /// Paths of the other files that come and go with it: the parts of a set that has no folder of its own, and what
+    /// has its name with another extension (`epoch=3.yaml` beside `epoch=3.ckpt`). Counted in `bytes`.
+    std::vector<std::string> others;
     std::vector<std::string> aliases;  ///< names of links in the same folder that lead here, however many steps on
 };
 
@@ -74,6 +77,8 @@ public:
     /// the only one that calls itself the last (`last.ckpt`) is it. On the axis "time" (modification time) all series
     /// do.
     const CheckpointEntry* newest(const std::string& axis, const IndexBound& bound);
+    /// All that `newest` chooses among, the newest last.
+    std::vector<const CheckpointEntry*> candidates(const std::string& axis, const IndexBound& bound);
     /// The one with exactly this index, of the main series if it has one, or nullptr.
     const CheckpointEntry* at(const std::string& axis, double index) const;
     /// The index and the path that the next save takes: the last name of the main series with its number on the main

@@ -43,8 +43,8 @@ constexpr Row kRows[] = {
      "epoch,update,#,#", 1},
     {"mammoth", "f", R"(^(.+)_([0-9]{8}-[0-9]{6})(?:_([0-9a-f]+))?_([0-9]+|last|joint)\.pt$)", ".pt", "task",
      "-,-,-,task", 0},
-    {"mammoth-paused", "f", R"(^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\.pt$)", ".pt",
-     "task", "", 0},
+    {"mammoth-paused", "f", R"(^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\.pt$)", ".pt", "task", "",
+     0},
     {"pyhopper", "f", R"(^pyhopper_run_([0-9]{5})\.ckpt$)", "pyhopper_run_", "run", "run", 0},
     {"fairseq-update", "f", R"(^checkpoint_([0-9]+)_([0-9]+)\.pt$)", "checkpoint_", "epoch", "epoch,update", 1},
     {"fairseq-best-metric", "f", R"(^checkpoint\.best_([A-Za-z0-9_]+)_(-?[0-9]+(?:\.[0-9]+)?)\.pt$)",
@@ -52,7 +52,7 @@ constexpr Row kRows[] = {
     {"fairseq-epoch", "f", R"(^checkpoint([0-9]+)\.pt$)", "checkpoint", "epoch", "epoch", 1},
     {"sample-factory", "f", R"(^(checkpoint|best)_([0-9]{9})_([0-9]+)(?:_reward_(-?[0-9]+\.[0-9]+))?\.pth$)", ".pth",
      "step", "-,step,envsteps,#", 0},
-    {"composer", "f", R"(^ep([0-9]+)-ba([0-9]+)-rank([0-9]+)(?:\.pt)?$)", "-ba", "epoch", "epoch,batch,-", 0},
+    {"composer", "f", R"(^ep([0-9]+)-ba([0-9]+)-rank([0-9]+)(?:\.pt)?$)", "-ba", "epoch", "epoch,batch,#", 0},
     {"sb3", "f", R"(^(.+)_([0-9]+)_steps\.zip$)", "_steps.zip", "timesteps", "-,timesteps", 0},
     {"tf-index", "f", R"(^(.+)-([0-9]+)\.index$)", ".index", "step", "-,step", 0},
     {"timm-tar", "f", R"(^checkpoint-([0-9]+)\.pth(?:\.tar)?$)", "checkpoint-", "epoch", "epoch", 0},
@@ -265,6 +265,7 @@ NameMatch NameTable::match_of(std::string_view name, const Found& found) const {
     match.is_alias = row.id == "last" || row.id == "best" || row.id == "model-alias";
     match.is_shard = row.axis == "shard";
     if (row.id == "mammoth-paused") match.label = "paused";
+    match.is_part = row.id == "metaseq" || row.id == "composer";
     if (row.axis == "=") {
         const auto pairs = read_pairs(name, match);
         match.series = series_of_pairs(name, pairs, text(found.groups[2]));
@@ -304,9 +305,13 @@ struct NameReader::Shapes {
     std::unordered_map<std::string, std::optional<std::string>> reasons;
     std::string shape;  ///< of the name at hand
 
+    /// A word of the table in which the digits are meant.
+    static constexpr std::string_view kWordWithDigits = "bf16";
+
     /// The name with one digit for all; the extension as it is: "h5" is no "h6".
     void set_shape(std::string_view name) {
         shape = name;
+        if (name.starts_with(kWordWithDigits)) return;
         const std::size_t end = std::min(name.rfind('.'), name.size());
         for (std::size_t i = 0; i < end; ++i) {
             if (shape[i] >= '0' && shape[i] <= '9') shape[i] = '0';

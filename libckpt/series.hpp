@@ -38,6 +38,7 @@ struct NameMatch {
     Label label;
     bool is_alias = false;  ///< last.ckpt, best.pt: names another checkpoint
     bool is_shard = false;  ///< part of a checkpoint, never one by itself
+    bool is_part = false;   ///< together with the others of its series that have the same numbers it is one checkpoint
 
     /// The number on an axis, or nullptr.
     const NameNumber* number_on(std::string_view name) const;

@@ -1,9 +1,11 @@
 // ckpt last: the path of the newest checkpoint, for shell scripts.
 #include <CLI/CLI.hpp>
 
+#include "libckpt/check.hpp"
 #include "tools/checkpoint_record.hpp"
 #include "tools/command.hpp"
 #include "tools/options.hpp"
+#include "tools/text.hpp"
 
 namespace ckpt {
 namespace {
@@ -20,13 +22,20 @@ public:
         auto* next = app.add_flag("--next", next_, "Print the index to go on with");
         app.add_flag("--json", json_, "Print JSON")->excludes(index)->excludes(next);
         index->excludes(next);
+        auto* valid = app.add_flag("--valid", valid_, "The newest that passes `ckpt verify`, not the newest name");
+        app.add_flag("--full", full_, "With --valid: every byte of it is checked")->needs(valid);
     }
 
     ExitCode run(Session& session) override {
         require_folder(dir_);
         auto folder = RunFolder::scan(dir_, folder_.scan_options(session), session.context());
-        const CheckpointEntry* newest = folder.newest(folder_.axis, bound_.bound());
-        if (newest == nullptr) return session.no(fmt::format("{}: no checkpoint{}", dir_, bound_.bound().phrase()));
+        const auto candidates = folder.candidates(folder_.axis, bound_.bound());
+        if (candidates.empty()) return session.no(fmt::format("{}: no checkpoint{}", dir_, bound_.bound().phrase()));
+        const CheckpointEntry* newest = valid_ ? newest_valid(session, candidates) : candidates.back();
+        if (newest == nullptr) {
+            throw_error(ErrorCode::kDamaged, "{}: {} checkpoint{}{}, none of them valid", dir_, candidates.size(),
+                        candidates.size() == 1 ? "" : "s", bound_.bound().phrase());
+        }
         if ((index_ || next_) && newest->match.is_alias)
             return session.no(fmt::format("{}: {} has no index", dir_, newest->name));
         if (json_) {
@@ -43,6 +52,17 @@ public:
     }
 
 private:
+    /// Says of each that is passed over why.
+    const CheckpointEntry* newest_valid(Session& session, const std::vector<const CheckpointEntry*>& candidates) const {
+        for (auto it = candidates.rbegin(); it != candidates.rend(); ++it) {
+            const auto level = full_ ? VerifyLevel::kFull : VerifyLevel::kQuick;
+            const CheckResult result = check_checkpoint(session.registry(), (*it)->path, level, session.context());
+            if (result.state == CheckResult::State::kValid) return *it;
+            session.error(fmt::format("skipped {}: {}", printable((*it)->path), printable(result.why)));
+        }
+        return nullptr;
+    }
+
     /// On the axis by which it is the newest.
     double index_of(const RunFolder& folder, const CheckpointEntry& entry) const {
         const std::string axis = folder_.axis.empty() ? folder.main_axis() : folder_.axis;
@@ -52,6 +72,8 @@ private:
     bool index_ = false;
     bool next_ = false;
     bool json_ = false;
+    bool valid_ = false;
+    bool full_ = false;
     BoundOptions bound_;
     FolderOptions folder_;
 };

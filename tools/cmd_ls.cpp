@@ -131,7 +131,7 @@ private:
             const auto& entry = entries[i];
             const auto index = index_of(entry);
             std::string index_cell = index                        ? index_text(*index)
-                                     : !entry.match.label.empty() ? entry.match.label
+                                     : !entry.match.label.empty() ? entry.match.label.str()
                                      : entry.match.is_alias       ? "alias"
                                                                   : "-";
             if (several && index) index_cell = entry.match.axis + " " + index_cell;

@@ -36,6 +36,7 @@ std::unique_ptr<Command> make_convert_command();
 std::unique_ptr<Command> make_extract_command();
 std::unique_ptr<Command> make_merge_command();
 std::unique_ptr<Command> make_verify_command();
+std::unique_ptr<Command> make_prune_command();
 std::unique_ptr<Command> make_formats_command();
 
 }  // namespace ckpt

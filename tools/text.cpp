@@ -45,6 +45,19 @@ std::optional<std::uint64_t> parse_size(std::string_view text) {
     return static_cast<std::uint64_t>(bytes);
 }
 
+std::optional<double> parse_duration(std::string_view text) {
+    double value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || !(value >= 0) || !std::isfinite(value)) return std::nullopt;
+    const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
+    constexpr std::pair<std::string_view, double> kUnits[] = {
+        {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}, {"w", 7 * 86400}};
+    for (const auto& [name, seconds] : kUnits) {
+        if (unit == name) return value * seconds;
+    }
+    return unit.empty() && value == 0 ? std::optional<double>(0) : std::nullopt;
+}
+
 std::string count_text(std::uint64_t count) {
     if (count < 1000) return fmt::format("{}", count);
     static constexpr const char* kUnits[] = {"k", "M", "G", "T", "P", "E"};

@@ -13,6 +13,8 @@ std::string size_text(std::uint64_t bytes);  ///< "2.1 MiB"
 /// The same, back: "10GB" (powers of 1000: k, M, G, T, P with or without B), "512MiB" (powers of 1024), "1.5 GiB", a
 /// plain number of bytes. nullopt for anything else, and from 2^63 on.
 std::optional<std::uint64_t> parse_size(std::string_view text);
+/// "7d", "12h", "30m", "45s", "2w" (0 needs no unit) in seconds; nullopt for anything else.
+std::optional<double> parse_duration(std::string_view text);
 std::string count_text(std::uint64_t count);  ///< "11.2 M"
 std::string age_text(double seconds);         ///< "3 days ago"
 /// Control characters made visible, so that a name from a file cannot drive the terminal. Bytes that are no UTF-8 as

@@ -165,3 +165,51 @@ TEST_CASE("the first conventions that fit say what the numbers mean") {
     CHECK(table.classify("checkpoint_best.pt", kF)->is_alias);
     CHECK_FALSE(table.classify("checkpoint-500", kD)->scheme == "generic-last-int");
 }
+
+TEST_CASE("names of one shape are read as the table reads each of them") {
+    const NameTable table;
+    NameReader reader(table);
+    std::vector<std::string> names;
+    for (const Sample& sample : kSamples) names.emplace_back(sample.name);
+    for (const char* name :
+         {"a.h5", "a.h6", "x-3.h5", "x-3.h6", "x-4.h5", "03-0.12.keras", "epoch=1-val_loss=0.25.ckpt",
+          "epoch=2-val_loss=1.25.ckpt", "epoch=3-v2.ckpt", "README", "", "1", "22", "optimizer.pt", "optimizer3.pt",
+          "epoch-1.pt.tmp", "checkpoint_1_2.pt", "checkpoint_1.5", "latest"})
+        names.emplace_back(name);
+    const std::size_t count = names.size();
+    for (std::size_t i = 0; i < count; ++i) {
+        for (const char shift : {1, 4, 7}) {  // the same with other digits
+            std::string other = names[i];
+            for (char& c : other) {
+                if (c >= '0' && c <= '9') c = static_cast<char>('0' + (c - '0' + shift) % 10);
+            }
+            names.push_back(other);
+        }
+    }
+    for (const std::string& name : names) {
+        INFO(name);
+        CHECK(reader.why_not(name) == NameTable::why_not(name));
+        for (const EntryKind kind : {kF, kD}) {
+            const auto one = reader.classify(name, kind);
+            const auto other = table.classify(name, kind);
+            REQUIRE(one.has_value() == other.has_value());
+            if (!one) continue;
+            CHECK(one->scheme == other->scheme);
+            CHECK(one->axis == other->axis);
+            CHECK(one->index == other->index);
+            CHECK(one->series == other->series);
+            CHECK(one->label == other->label);
+            REQUIRE(one->axes.size() == other->axes.size());
+            for (std::size_t i = 0; i < one->axes.size(); ++i) {
+                CHECK(one->axes[i].axis == other->axes[i].axis);
+                CHECK(one->axes[i].value == other->axes[i].value);
+                CHECK(one->axes[i].begin == other->axes[i].begin);
+                CHECK(one->axes[i].length == other->axes[i].length);
+            }
+        }
+    }
+    const NameTable own("snap-([0-9]+)", "step");
+    NameReader own_reader(own);
+    CHECK(own_reader.classify("snap-12", kF)->index == 12.0);
+    CHECK(own_reader.classify("snap-34", kF)->index == 34.0);
+}

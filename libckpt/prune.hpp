@@ -1,0 +1,103 @@
+// Retention carried out on a folder: looks at its checkpoints, plans, and removes.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "libckpt/check.hpp"
+#include "libckpt/pointers.hpp"
+#include "libckpt/retention.hpp"
+#include "libckpt/roles.hpp"
+#include "libckpt/run_folder.hpp"
+
+namespace ckpt {
+
+struct PruneOptions {
+    KeepRules rules;
+    std::string axis;    ///< what orders the checkpoints: as RunFolder::newest has it
+    std::string metric;  ///< of `rules.best`: a number in the name, or a path in the file (of several the last element)
+    double min_age_seconds = 0;
+    std::string min_age_text;  ///< the same as reasons say it
+    VerifyLevel level = VerifyLevel::kQuick;
+    bool removes_leftovers = false;
+    std::vector<Role> stripped;  ///< what would be removed is written without these instead
+    std::string trash;           ///< a folder to move to; empty: remove
+};
+
+/// What tells a file or folder from one that was put in its place since.
+struct FileIdentity {
+    std::uint64_t device = 0;
+    std::uint64_t inode = 0;
+    std::uint64_t bytes = 0;
+    std::int64_t seconds = 0;
+    std::int64_t nanoseconds = 0;
+    bool operator==(const FileIdentity&) const = default;
+};
+
+struct PruneSubject {
+    enum class Action : std::uint8_t { kKeep, kStrip, kRemove } action = Action::kKeep;
+    CheckpointEntry entry;
+    CheckResult check;
+    RetentionItem item;
+    Verdict verdict;
+    std::optional<FileIdentity> identity;
+};
+
+class PrunePlan {
+public:
+    /// Opens every checkpoint of the folder, its index only unless the level says otherwise, in parallel; what calls
+    /// itself the last or the best is no subject. Removes nothing. Throws Error (kRefused) where `rules.best` is asked
+    /// for and no checkpoint has the metric.
+    PrunePlan(const Registry& registry, RunFolder folder, PruneOptions options, const Context& context);
+
+    const std::vector<PruneSubject>& subjects() const noexcept { return subjects_; }
+    /// Leftovers of interrupted saves that are to be removed, oldest names first.
+    const std::vector<std::string>& leftovers() const noexcept { return leftovers_; }
+    /// Pointers that name what is not there.
+    const std::vector<Pointer>& stale_pointers() const noexcept { return stale_; }
+    std::size_t count(PruneSubject::Action action) const;
+    bool has_work() const { return !leftovers_.empty() || count(PruneSubject::Action::kKeep) != subjects_.size(); }
+    bool keeps_nothing() const {
+        return !subjects_.empty() && count(PruneSubject::Action::kRemove) == subjects_.size();
+    }
+    /// Of what is to be removed.
+    std::uint64_t removed_bytes() const;
+
+    /// What could not be done: path and reason.
+    using Failures = std::vector<std::pair<std::string, std::string>>;
+    struct Done {
+        std::uint64_t freed_bytes = 0;
+        Failures failures;
+    };
+    /// Writes a document in place of the file it was read from, atomically; throws Error.
+    using Rewrite = std::function<void(const Document& document, const std::string& path)>;
+    /// The oldest first, each looked at once more: what has changed since the plan was made is left alone, and so is
+    /// everything of a series whose newest valid checkpoint has. Goes on where one fails. Throws Error (kCancelled),
+    /// (kOutput) where the trash cannot be made.
+    Done carry_out(const Rewrite& rewrite);
+
+private:
+    void take(const RunFolder& folder);
+    void protect_targets();
+    void check_all();
+    void find_metrics();
+    void decide();
+    void spare_stripped();
+    void remove(const PruneSubject& subject, const Rewrite& rewrite, Done& done);
+    void strip(const PruneSubject& subject, const Rewrite& rewrite, Done& done) const;
+    void take_away(const std::vector<std::string>& paths) const;
+    const PruneSubject* newest_valid_of(const PruneSubject& subject) const;
+
+    const Registry& registry_;
+    PruneOptions options_;
+    Context context_;
+    std::vector<PruneSubject> subjects_;
+    std::vector<std::string> leftovers_;
+    std::vector<Pointer> stale_;
+};
+
+}  // namespace ckpt

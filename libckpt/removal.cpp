@@ -1,0 +1,118 @@
+// Rename, then remove.
+#include "libckpt/removal.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <random>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "libckpt/atomic_output.hpp"
+#include "libckpt/error.hpp"
+
+namespace ckpt {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kMostNameBytes = 200;  // of 255; the rest is for what makes it a leftover
+
+/// A name beside `path` that nothing has.
+std::string leftover_name(const fs::path& path) {
+    std::random_device random;
+    const std::string name = path.filename().string().substr(0, kMostNameBytes);
+    return (path.parent_path() / fmt::format(".{}.ckpt-tmp-{:08x}", name, static_cast<std::uint32_t>(random())))
+        .string();
+}
+
+void rename_path(const std::string& from, const std::string& to) {
+    if (::rename(from.c_str(), to.c_str()) != 0) throw_output_error(fmt::format("{}: cannot be renamed", from), errno);
+}
+
+/// Renames all; where one cannot be, those that were get their names back.
+std::vector<std::string> set_aside(const std::vector<std::string>& paths) {
+    std::vector<std::string> aside;
+    try {
+        for (const std::string& path : paths) {
+            const std::string name = leftover_name(path);
+            rename_path(path, name);
+            aside.push_back(name);
+        }
+    } catch (const Error&) {
+        for (std::size_t i = aside.size(); i-- > 0;) (void)::rename(aside[i].c_str(), paths[i].c_str());
+        throw;
+    }
+    return aside;
+}
+
+void sync_path(const std::string& path, int flags) {
+    const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | flags);
+    if (file < 0) throw_output_error(fmt::format("{}: cannot be opened", path), errno);
+    const int failed = ::fsync(file) != 0 ? errno : 0;
+    ::close(file);
+    if (failed != 0) throw_output_error(fmt::format("{}: cannot be synced", path), failed);
+}
+
+/// Copies to a leftover's name, syncs, and gives it its own: it is whole there or absent.
+void copy_path(const std::string& from, const fs::path& to) {
+    const std::string temporary = leftover_name(to);
+    std::error_code error;
+    fs::copy(from, temporary, fs::copy_options::recursive | fs::copy_options::copy_symlinks, error);
+    if (!error) {
+        const auto time = fs::last_write_time(from, error);
+        if (!error && !fs::is_symlink(temporary)) fs::last_write_time(temporary, time, error);
+        error.clear();  // a time that cannot be set is no reason to keep the checkpoint
+        if (fs::is_directory(temporary, error)) {
+            for (const auto& entry : fs::recursive_directory_iterator(temporary, error)) {
+                if (entry.is_regular_file(error)) sync_path(entry.path().string(), 0);
+            }
+        } else if (!fs::is_symlink(temporary)) {
+            sync_path(temporary, 0);
+        }
+        rename_path(temporary, to.string());
+        sync_path(to.parent_path().string(), O_DIRECTORY);
+        return;
+    }
+    std::error_code ignored;
+    fs::remove_all(temporary, ignored);
+    throw_output_error(fmt::format("{}: cannot be copied", from), error.value());
+}
+
+}  // namespace
+
+void remove_unit(const std::vector<std::string>& paths) {
+    const std::vector<std::string> aside = set_aside(paths);
+    for (std::size_t i = 0; i < aside.size(); ++i) {
+        std::error_code error;
+        fs::remove_all(aside[i], error);
+        if (error) {
+            throw_output_error(
+                fmt::format("{}: cannot be removed; what is left of it is called {}", paths[i], aside[i]),
+                error.value());
+        }
+    }
+}
+
+void move_unit(const std::vector<std::string>& paths, const std::string& folder) {
+    std::vector<fs::path> targets;
+    for (const std::string& path : paths) {
+        targets.push_back(fs::path(folder) / fs::path(path).filename());
+        std::error_code error;
+        if (fs::exists(fs::symlink_status(targets.back(), error)))
+            throw_error(ErrorCode::kRefused, "{}: {} is there already", path, targets.back().string());
+    }
+    for (std::size_t i = 0; i < paths.size(); ++i) {
+        if (::rename(paths[i].c_str(), targets[i].c_str()) == 0) continue;
+        if (errno != EXDEV) throw_output_error(fmt::format("{}: cannot be moved to {}", paths[i], folder), errno);
+        copy_path(paths[i], targets[i]);
+        remove_unit({paths[i]});
+    }
+}
+
+}  // namespace ckpt

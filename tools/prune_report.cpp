@@ -1,0 +1,104 @@
+// What becomes of each checkpoint, and why.
+#include "tools/prune_report.hpp"
+
+#include <nlohmann/json.hpp>
+#include <string_view>
+#include <vector>
+
+#include "tools/text.hpp"
+
+namespace ckpt {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Action = PruneSubject::Action;
+
+std::string_view action_name(Action action) {
+    return action == Action::kKeep ? "keep" : action == Action::kStrip ? "strip" : "remove";
+}
+
+std::string_view state_name(CheckResult::State state) {
+    return state == CheckResult::State::kValid     ? "ok"
+           : state == CheckResult::State::kDamaged ? "damaged"
+                                                   : "unreadable";
+}
+
+std::string joined(const std::vector<std::string>& texts) {
+    std::string all;
+    for (const std::string& text : texts) all += (all.empty() ? "" : "; ") + printable(text);
+    return all;
+}
+
+Json record(const PruneSubject& subject) {
+    Json files = Json::array({printable(subject.entry.path)});
+    for (const std::string& path : subject.entry.others) files.push_back(printable(path));
+    Json reasons = Json::array();
+    for (const std::string& reason : subject.verdict.reasons) reasons.push_back(printable(reason));
+    const auto& index = subject.item.index;
+    Json json = {{"path", printable(subject.entry.path)},
+                 {"action", action_name(subject.action)},
+                 {"reasons", reasons},
+                 {"series", printable(subject.entry.match.series.str())},
+                 {"index", index ? Json(*index) : Json()},
+                 {"bytes", subject.item.bytes},
+                 {"files", files},
+                 {"state", state_name(subject.check.state)}};
+    if (index && index_text(*index).find_first_not_of("-0123456789") == std::string::npos)
+        json["index"] = static_cast<std::int64_t>(*index);
+    if (!subject.item.why_invalid.empty()) json["why"] = printable(subject.item.why_invalid);
+    if (subject.item.metric) json["metric"] = *subject.item.metric;
+    return json;
+}
+
+}  // namespace
+
+std::string prune_summary(const PrunePlan& plan) {
+    std::string text = fmt::format("keep {}, remove {} ({})", plan.count(Action::kKeep), plan.count(Action::kRemove),
+                                   size_text(plan.removed_bytes()));
+    if (const std::size_t stripped = plan.count(Action::kStrip); stripped != 0)
+        text += fmt::format(", strip {}", stripped);
+    const std::size_t leftovers = plan.leftovers().size();
+    if (leftovers != 0) text += fmt::format(", remove {} leftover{}", leftovers, leftovers == 1 ? "" : "s");
+    return text;
+}
+
+void print_prune_table(Session& session, const PrunePlan& plan) {
+    Table table({{"", Table::Align::kLeft},
+                 {"NAME", Table::Align::kLeft},
+                 {"SIZE", Table::Align::kRight},
+                 {"WHY", Table::Align::kLeft}});
+    for (const PruneSubject& subject : plan.subjects()) {
+        std::string name = printable(subject.entry.path);
+        const std::size_t others = subject.entry.others.size();
+        if (others != 0) name += fmt::format(" (+{} file{})", others, others == 1 ? "" : "s");
+        std::string why = joined(subject.verdict.reasons);
+        if (!subject.item.why_invalid.empty()) why += ": " + printable(subject.item.why_invalid);
+        table.add({std::string(action_name(subject.action)), name, size_text(subject.item.bytes), why});
+    }
+    for (const std::string& path : plan.leftovers())
+        table.add({"remove", printable(path), "", "leftover of an interrupted save"});
+    session.write(table.text() + prune_summary(plan) + "\n");
+}
+
+void print_prune_json(Session& session, const PrunePlan& plan, const std::optional<PrunePlan::Done>& done) {
+    Json records = Json::array();
+    for (const PruneSubject& subject : plan.subjects()) records.push_back(record(subject));
+    Json leftovers = Json::array();
+    for (const std::string& path : plan.leftovers()) leftovers.push_back(printable(path));
+    Json failed = Json::array();
+    if (done) {
+        for (const auto& [path, why] : done->failures)
+            failed.push_back({{"path", printable(path)}, {"why", printable(why)}});
+    }
+    session.print(Json({{"plan", records},
+                        {"leftovers", leftovers},
+                        {"keep", plan.count(Action::kKeep)},
+                        {"remove", plan.count(Action::kRemove)},
+                        {"strip", plan.count(Action::kStrip)},
+                        {"freed_bytes", done ? done->freed_bytes : plan.removed_bytes()},
+                        {"done", done.has_value()},
+                        {"failed", failed}})
+                      .dump(2, ' ', false, Json::error_handler_t::replace));
+}
+
+}  // namespace ckpt
