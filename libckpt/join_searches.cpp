@@ -17,6 +17,7 @@
 namespace ckpt {
 namespace {
 
+constexpr std::size_t kMostTop = 10000;  // candidates that a pruner keeps; they are compared with each other
 constexpr std::size_t kNoEntry = static_cast<std::size_t>(-1);
 
 using Items = std::vector<Value>;
@@ -530,6 +531,9 @@ private:
             const Value pruner = at(one->root, "pruner");
             const Items& results = items_of(at(pruner, "top_k_of"));
             most = std::max(most, results.size());
+            if (most > kMostTop)
+                throw_error(ErrorCode::kRefused, "{}: its pruner keeps {} candidates, more than {}", one->name, most,
+                            kMostTop);
             for (std::size_t i = 0; i < results.size(); ++i) {
                 Row row{results[i], {}};
                 for (const Value& rung : rungs_of(pruner)) {

@@ -12,7 +12,19 @@
 namespace ckpt {
 namespace {
 
-constexpr unsigned kMostDepth = 200;  // of a candidate's parameters
+constexpr unsigned kMostDepth = 200;          // of a candidate's parameters
+constexpr std::size_t kMostValues = 1000000;  // of one, and of those that are compared with it
+
+/// Counts what is looked at: values that are shared over and over look like more than any memory holds.
+class Budget {
+public:
+    void spend() {
+        if (++spent_ > kMostValues) throw_error(ErrorCode::kRefused, "a candidate of more than {} values", kMostValues);
+    }
+
+private:
+    std::size_t spent_ = 0;
+};
 
 Value at(const Value& value, std::string_view key) {
     const Value* found = value.is(Kind::kDict) ? value.dict().find(key) : nullptr;
@@ -31,7 +43,8 @@ bool is_same_number(const Value& a, const Value& b) {
 }
 
 /// Whether two plain parameters are equal, as far as that can be seen: scalars, texts and containers of them.
-bool is_equal(const Value& a, const Value& b, unsigned depth = 0) {
+bool is_equal(const Value& a, const Value& b, Budget& budget, unsigned depth = 0) {
+    budget.spend();
     if (a == b) return true;
     if (a.kind() != b.kind() || depth > kMostDepth) return false;
     switch (a.kind()) {
@@ -47,12 +60,12 @@ bool is_equal(const Value& a, const Value& b, unsigned depth = 0) {
         case Kind::kTuple:
             return std::equal(a.sequence().items.begin(), a.sequence().items.end(), b.sequence().items.begin(),
                               b.sequence().items.end(),
-                              [&](const Value& x, const Value& y) { return is_equal(x, y, depth + 1); });
+                              [&](const Value& x, const Value& y) { return is_equal(x, y, budget, depth + 1); });
         case Kind::kDict:
             return std::equal(a.dict().entries.begin(), a.dict().entries.end(), b.dict().entries.begin(),
                               b.dict().entries.end(), [&](const auto& x, const auto& y) {
-                                  return is_equal(x.first, y.first, depth + 1) &&
-                                         is_equal(x.second, y.second, depth + 1);
+                                  return is_equal(x.first, y.first, budget, depth + 1) &&
+                                         is_equal(x.second, y.second, budget, depth + 1);
                               });
         default:
             return false;
@@ -102,6 +115,7 @@ private:
 
     Value wrap(const Value& plain, const std::vector<Value>& examples, unsigned depth) {
         if (depth > kMostDepth) throw_error(ErrorCode::kRefused, "a candidate of more than {} levels", kMostDepth);
+        budget_.spend();
         const auto choice = std::find_if(examples.begin(), examples.end(), is_choice);
         if (choice != examples.end()) {
             Value option;
@@ -147,20 +161,21 @@ private:
     }
 
     /// Whether `plain` may be what a choice came to, which may have choices in it.
-    static bool is_like(const Value& plain, const Value& chosen, unsigned depth) {
+    bool is_like(const Value& plain, const Value& chosen, unsigned depth) {
         if (depth > kMostDepth) return false;
         const Value inner = unwrapped(chosen);
         if (plain.is(Kind::kDict) && inner.is(Kind::kDict)) {
             return std::equal(plain.dict().entries.begin(), plain.dict().entries.end(), inner.dict().entries.begin(),
-                              inner.dict().entries.end(), [](const auto& x, const auto& y) {
-                                  return is_equal(x.first, y.first);  // its parameters may differ
+                              inner.dict().entries.end(), [this](const auto& x, const auto& y) {
+                                  return is_equal(x.first, y.first, budget_);  // its parameters may differ
                               });
         }
-        return is_equal(plain, inner);
+        return is_equal(plain, inner, budget_);
     }
 
     Pool& pool_;
     const std::vector<Value>& examples_;
+    Budget budget_;
     std::size_t unknown_ = 0;
 };
 
