@@ -35,6 +35,7 @@ complete -c ckpt -n '__fish_seen_subcommand_from inspect' -l depth
 complete -c ckpt -n '__fish_seen_subcommand_from inspect' -l tensors
 complete -c ckpt -n '__fish_seen_subcommand_from inspect' -l json
 complete -c ckpt -n '__fish_seen_subcommand_from inspect' -l digest
+complete -c ckpt -n '__fish_seen_subcommand_from inspect' -l all
 complete -c ckpt -n '__fish_seen_subcommand_from inspect' -l allow-huge
 complete -c ckpt -n '__fish_seen_subcommand_from get' -l from
 complete -c ckpt -n '__fish_seen_subcommand_from get' -l json
@@ -49,6 +50,7 @@ complete -c ckpt -n '__fish_seen_subcommand_from convert' -l metadata
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l weights-only
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l overwrite
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l max-output
+complete -c ckpt -n '__fish_seen_subcommand_from convert' -l all
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l allow-huge
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l allow-loss
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l output
@@ -69,6 +71,7 @@ complete -c ckpt -n '__fish_seen_subcommand_from extract' -l metadata
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l weights-only
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l overwrite
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l max-output
+complete -c ckpt -n '__fish_seen_subcommand_from extract' -l all
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l allow-huge
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l allow-loss
 complete -c ckpt -n '__fish_seen_subcommand_from merge' -l output

@@ -11,6 +11,7 @@
 #include "formats/safetensors/safetensors_format.hpp"
 #include "formats/torch/neighbours.hpp"
 #include "formats/torch/torch_format.hpp"
+#include "formats/zero/zero_format.hpp"
 
 namespace ckpt {
 
@@ -28,6 +29,7 @@ Registry all_formats() {
     formats.push_back(make_blackit_format());
     formats.push_back(make_blackit_sqlite_format());
     formats.push_back(make_safetensors_format());
+    formats.push_back(make_zero_format());
     return Registry(std::move(formats));
 }
 

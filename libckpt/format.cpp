@@ -59,6 +59,10 @@ std::string describe_stranger(const Source& source) {
     return fmt::format("is no checkpoint of a known layout (it begins with{})", bytes);
 }
 
+Document Format::read_more(const Source& source, const Context& context) const {
+    return read(source, context);
+}
+
 void Format::name_model(Document&) const {}
 
 std::vector<Finding> Format::verify(const Source& source, VerifyLevel, const Context& context) const {
@@ -146,13 +150,18 @@ Document salvage_document(const Registry& registry, const std::string& path, con
 }
 
 Document read_document(const Registry& registry, const std::string& path, const Context& context, const Format* forced,
-                       Damage damage) {
+                       Damage damage, Reach reach) {
     const Source source = Source::open(path, context);
     try {
         const Format& format = forced != nullptr ? *forced : registry.detect(source);
-        Document document = format.read(source, context);
+        if (reach == Reach::kAll && !format.capabilities().has_more) {
+            throw_error(ErrorCode::kUsage, "is of the layout '{}', which has nothing but what is read of it anyway",
+                        format.name());
+        }
+        Document document = reach == Reach::kAll ? format.read_more(source, context) : format.read(source, context);
         if (document.format.empty()) document.format = format.name();
-        document.source_bytes = source.size_bytes;
+        // A layout of several files has said how large those are.
+        document.source_bytes = std::max(document.source_bytes, source.size_bytes);
         for (Error& error : document.damage) error.in_file(path);
         if (damage == Damage::kRefuse && !document.damage.empty()) throw Error(document.damage.front());
         return document;

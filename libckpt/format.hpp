@@ -60,6 +60,7 @@ struct Capabilities {
     bool has_shards = false;        ///< heeds `WriteOptions::shard_bytes`
     bool has_ranks = false;         ///< heeds `WriteOptions::shard_count`
     bool has_weights_only = false;  ///< heeds `WriteOptions::weights_only`
+    bool has_more = false;          ///< `read_more` gives more than `read`
 };
 
 enum class VerifyLevel : std::uint8_t { kQuick, kFull };
@@ -86,6 +87,9 @@ public:
 
     /// Structure now, bytes later. Throws Error without a file name.
     virtual Document read(const Source& source, const Context& context) const = 0;
+
+    /// The same with what a usual reader of the layout leaves aside (a ZeRO folder's optimizer). The default is `read`.
+    virtual Document read_more(const Source& source, const Context& context) const;
 
     /// `document` is the model alone of one that was read: gives its parts the names that the program which wrote it
     /// has for them, where the file's paths are others (Keras: layers by name). The default leaves them.
@@ -126,6 +130,9 @@ private:
 /// pointer, ...".
 std::string describe_stranger(const Source& source);
 
+/// How much to read where a layout has more than what is usually wanted of it.
+enum class Reach : bool { kUsual, kAll };
+
 /// What to do with a checkpoint some parts of which cannot be read while others can.
 enum class Damage : std::uint8_t { kRefuse, kKeep };
 
@@ -134,8 +141,9 @@ Document salvage_document(const Registry& registry, const std::string& path, con
                           const Format* forced = nullptr);
 
 /// Opens, detects (unless `forced` names a layout) and reads. Errors name the file. With kRefuse the first damage is
-/// thrown; with kKeep it is the caller who looks at `Document::damage`.
+/// thrown; with kKeep it is the caller who looks at `Document::damage`. kAll is refused (kUsage) where the layout has
+/// nothing more.
 Document read_document(const Registry& registry, const std::string& path, const Context& context,
-                       const Format* forced = nullptr, Damage damage = Damage::kRefuse);
+                       const Format* forced = nullptr, Damage damage = Damage::kRefuse, Reach reach = Reach::kUsual);
 
 }  // namespace ckpt

@@ -5,6 +5,7 @@
 
 #include "libckpt/error.hpp"
 #include "libckpt/module_state.hpp"
+#include "libckpt/trainer_state.hpp"
 #include "libckpt/walk.hpp"
 
 namespace ckpt {
@@ -21,6 +22,8 @@ constexpr RoleName kRoleNames[] = {
     {Role::kHyperParameters, "hyper-parameters"},
     {Role::kLog, "log"},
     {Role::kOther, "other"},
+    {Role::kAveraged, "averaged"},
+    {Role::kTrained, "trained"},
 };
 
 /// Names of top-level entries that say what they are, whatever the framework. Compared in lower case.
@@ -41,9 +44,16 @@ constexpr RoleName kKeys[] = {
     {Role::kModel, "module"},
     {Role::kModel, "generator"},
     {Role::kModel, "discriminator"},
-    {Role::kModel, "ema"},
-    {Role::kModel, "ema_state_dict"},
-    {Role::kModel, "model_ema"},
+    {Role::kAveraged, "ema"},
+    {Role::kAveraged, "ema_state_dict"},
+    {Role::kAveraged, "ema_model"},
+    {Role::kAveraged, "model_ema"},
+    {Role::kAveraged, "swa"},
+    {Role::kAveraged, "swa_state_dict"},
+    {Role::kAveraged, "swa_model"},
+    {Role::kAveraged, "model_swa"},
+    {Role::kAveraged, "averaged_model"},
+    {Role::kTrained, "current_model_state"},
     {Role::kModel, "layers"},
     {Role::kOptimizer, "optimizer"},
     {Role::kOptimizer, "optimizers"},
@@ -57,6 +67,8 @@ constexpr RoleName kKeys[] = {
     {Role::kOptimizer, "optimizer_weights"},
     {Role::kOptimizer, "scaler"},
     {Role::kOptimizer, "grad_scaler"},
+    {Role::kOptimizer, "mixedprecision"},
+    {Role::kOptimizer, "native_amp_scaling_state"},
     {Role::kScheduler, "scheduler"},
     {Role::kScheduler, "schedulers"},
     {Role::kScheduler, "lr_scheduler"},
@@ -70,6 +82,9 @@ constexpr RoleName kKeys[] = {
     {Role::kHyperParameters, "hyper_parameters"},
     {Role::kHyperParameters, "hparams_name"},
     {Role::kHyperParameters, "hparams_type"},
+    {Role::kHyperParameters, "datamodule_hyper_parameters"},
+    {Role::kHyperParameters, "datamodule_hparams_name"},
+    {Role::kHyperParameters, "datamodule_hparams_type"},
     {Role::kHyperParameters, "options"},
     {Role::kHyperParameters, "best_solution"},
     {Role::kLog, "log"},
@@ -137,6 +152,59 @@ bool is_bare_state_dict(const Value& root) {
     return tensors > 0 && tensors * 2 > entries.size();
 }
 
+bool has_text_key(const DictNode& dict, std::string_view key) {
+    return dict.find(key) != nullptr;
+}
+
+/// A dict of tensors, at least one of which is called as parameters are; or one with what a state dict has beside them.
+bool looks_like_state_dict(const Value& value) {
+    if (!is_bare_state_dict(value)) return false;
+    const Recipe* recipe = value.node()->recipe.get();
+    if (recipe != nullptr && recipe->state.is(Kind::kDict) && has_text_key(recipe->state.dict(), "_metadata"))
+        return true;
+    const auto& entries = value.dict().entries;
+    return std::any_of(entries.begin(), entries.end(), [](const auto& entry) {
+        const std::string_view name = entry.first.as_string();
+        const std::string_view last = name.substr(name.rfind('.') + 1);
+        return last == "weight" || last == "bias";
+    });
+}
+
+/// What a part is by what it is made of; of a list, by its first item.
+Role role_by_structure(const Value& value) {
+    const bool is_list = value.is(Kind::kList) && !value.sequence().items.empty();
+    const Value& part = is_list ? value.sequence().items.front() : value;
+    if (!part.is(Kind::kDict)) return Role::kOther;
+    const DictNode& dict = part.dict();
+    if (has_text_key(dict, "state") && has_text_key(dict, "param_groups")) return Role::kOptimizer;
+    if (has_text_key(dict, "last_epoch") && (has_text_key(dict, "base_lrs") || has_text_key(dict, "_step_count")))
+        return Role::kScheduler;
+    return !is_list && looks_like_state_dict(part) ? Role::kModel : Role::kOther;
+}
+
+/// The average is the model where no trained weights stand beside it; and it is where Lightning's averaging has put it.
+void settle_averages(const Value& root, Roles& roles) {
+    const auto has = [&](Role role) {
+        return std::any_of(roles.parts.begin(), roles.parts.end(),
+                           [&](const auto& part) { return part.second == role; });
+    };
+    if (!has(Role::kModel)) {
+        for (auto& [path, role] : roles.parts) {
+            if (role == Role::kTrained) role = Role::kModel;
+        }
+    }
+    if (!has(Role::kModel)) {
+        roles.model_is_averaged = has(Role::kAveraged);
+        for (auto& [path, role] : roles.parts) {
+            if (role == Role::kAveraged) role = Role::kModel;
+        }
+    }
+    if (has(Role::kTrained)) roles.model_is_averaged = true;
+    if (const auto trainer = summarize_trainer(root);
+        trainer && !trainer->averaged_path.empty() && trainer->averaged_path != "state_dict")
+        roles.deep_parts.emplace_back(trainer->averaged_path, Role::kAveraged);
+}
+
 /// Where no name says which part is the model, the modules that were saved whole are it.
 void find_modules(const Value& root, Roles& roles) {
     const auto is_model = [](const auto& part) { return part.second == Role::kModel; };
@@ -159,13 +227,15 @@ Role parse_role(std::string_view name) {
     for (const auto& known : kRoleNames) {
         if (known.name == name) return known.role;
     }
-    throw_error(ErrorCode::kUsage,
-                "'{}' is no role; there are model, optimizer, scheduler, hyper-parameters, log and other", name);
+    throw_error(
+        ErrorCode::kUsage,
+        "'{}' is no role; there are model, optimizer, scheduler, hyper-parameters, log, other, averaged and trained",
+        name);
 }
 
 Role Roles::role_of(std::string_view path) const {
     if (whole_is_model) return Role::kModel;
-    for (const auto* table : {&inner_parts, &parts}) {
+    for (const auto* table : {&deep_parts, &inner_parts, &parts}) {
         for (const auto& [part, role] : *table) {
             if (path == part || (path.size() > part.size() && path.starts_with(part) && path[part.size()] == '/'))
                 return role;
@@ -193,9 +263,11 @@ Roles classify_roles(const Document& document) {
         const std::string key = lower(child.component);
         const auto found =
             std::find_if(std::begin(kKeys), std::end(kKeys), [&](const RoleName& known) { return known.name == key; });
-        roles.parts.emplace_back(child.component, found != std::end(kKeys) ? found->role : Role::kOther);
+        roles.parts.emplace_back(child.component,
+                                 found != std::end(kKeys) ? found->role : role_by_structure(child.value));
     }
     find_modules(root, roles);
+    settle_averages(root, roles);
     for (const auto& part : children(root)) {
         if (part.component != "state") continue;
         const auto below = children(part.value);

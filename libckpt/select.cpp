@@ -148,7 +148,7 @@ public:
           selection_(selection),
           side_(side),
           roles_(classify_roles(document)),
-          rules_(selection.rules) {}
+          rules_(with_deep_parts()) {}
 
     /// An object that is looked into, because it holds parts with roles of their own: its fields are its items.
     bool is_looked_into(const Value& value) const { return value.is(Kind::kObject) && value.node() == inner_object_; }
@@ -246,11 +246,27 @@ private:
         return found;
     }
 
+    /// The rules, behind such as take or leave parts that have a role of their own further down.
+    std::vector<Selection::Rule> with_deep_parts() const {
+        std::vector<Selection::Rule> rules;
+        for (const auto& [path, role] : roles_.deep_parts) {
+            const bool is_plain = path.find_first_of("*?[\\") == std::string::npos;
+            if (is_plain && !selection_.roles.empty()) rules.push_back({takes_role(role), Glob(path)});
+        }
+        rules.insert(rules.end(), selection_.rules.begin(), selection_.rules.end());
+        return rules;
+    }
+
     /// Whether a part is taken when no rule matches.
     bool takes_role(Role role) const {
         if (selection_.model_only) return role == Role::kModel;
-        if (!selection_.roles.empty())
-            return std::find(selection_.roles.begin(), selection_.roles.end(), role) != selection_.roles.end();
+        if (!selection_.roles.empty()) {
+            const auto is_wanted = [&](Role wanted) {
+                return std::find(selection_.roles.begin(), selection_.roles.end(), wanted) != selection_.roles.end();
+            };
+            const Role also = roles_.model_is_averaged ? Role::kAveraged : Role::kTrained;
+            return is_wanted(role) || (role == Role::kModel && is_wanted(also));
+        }
         // A first rule that selects starts from nothing; one that drops, from everything.
         return selection_.rules.empty() || !selection_.rules.front().keep;
     }

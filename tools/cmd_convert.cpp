@@ -17,13 +17,15 @@ public:
         app.add_option("in", input_, "The checkpoint to read")->required()->type_name("IN");
         app.add_option("out", output_file_, "The file to write; - is standard output")->required()->type_name("OUT");
         app.add_option("-f,--from", from_, "Layout of the input (default: by its content)")->type_name("LAYOUT");
+        app.add_flag("--all", all_, "Of a ZeRO folder all it holds: {model, optimizer, client}, not the model alone");
         output_.declare(app);
     }
 
     ExitCode run(Session& session) override {
         output_.layout(session, output_file_);  // a name that says nothing is a usage error before anything is read
         const Format* forced = from_.empty() ? nullptr : &session.layout(from_);
-        Document document = read_document(session.registry(), input_, session.context(), forced);
+        Document document = read_document(session.registry(), input_, session.context(), forced, Damage::kRefuse,
+                                          all_ ? Reach::kAll : Reach::kUsual);
         refuse_same_file(input_, output_file_);
         add_aliases(document);
         return write_document(session, document, output_file_, output_);
@@ -31,6 +33,7 @@ public:
 
 private:
     std::string input_, output_file_, from_;
+    bool all_ = false;
     OutputOptions output_;
 };
 

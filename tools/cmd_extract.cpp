@@ -21,6 +21,7 @@ public:
         app.add_option("in", input_, "The checkpoint to read")->required()->type_name("IN");
         app.add_option("-o,--output", output_file_, "The file to write")->required()->type_name("OUT");
         app.add_option("-f,--from", from_, "Layout of the input (default: by its content)")->type_name("LAYOUT");
+        app.add_flag("--all", all_, "Of a ZeRO folder all it holds: {model, optimizer, client}, not the model alone");
         auto* model_only = app.add_flag("--model-only", selection_.model_only,
                                         "The model's state dict alone, at the root of the output");
         app.add_option(
@@ -65,7 +66,8 @@ public:
         if (takes_all) selection_.rules.push_back({true, Glob("**")});
         const Format* forced = from_.empty() ? nullptr : &session.layout(from_);
         Document document = salvage_ ? salvage_document(session.registry(), input_, session.context(), forced)
-                                     : read_document(session.registry(), input_, session.context(), forced);
+                                     : read_document(session.registry(), input_, session.context(), forced,
+                                                     Damage::kRefuse, all_ ? Reach::kAll : Reach::kUsual);
         for (const Error& lost : document.damage) session.error(lost.what());
         refuse_same_file(input_, output_file_);
         add_aliases(document);
@@ -84,12 +86,19 @@ public:
                 "the model was saved as an object: what that holds beside its tensors is in neither file");
         if (selection_.model_only && read_by != nullptr) read_by->name_model(taken.document);
         if (!rest_.empty()) check_rest(session);
-        const ExitCode code = write_document(session, taken.document, output_file_, output_);
-        if (code != ExitCode::kYes) return code;
-        const ExitCode rest_code =
-            rest_.empty() ? ExitCode::kYes
-                          : write_document(session, select(document, selection_, Side::kRest).document, rest_, output_);
-        return rest_code == ExitCode::kYes && !document.damage.empty() ? ExitCode::kPartly : rest_code;
+        // Both are planned before one is written: what cannot be written must not leave half of the whole.
+        const auto plan = plan_output(session, taken.document, output_file_, output_);
+        if (!plan) return ExitCode::kRefused;
+        if (!rest_.empty()) {
+            const Document rest = select(document, selection_, Side::kRest).document;
+            const auto rest_plan = plan_output(session, rest, rest_, output_);
+            if (!rest_plan) return ExitCode::kRefused;
+            write_output(session, *plan, output_file_, output_);
+            write_output(session, *rest_plan, rest_, output_);
+        } else {
+            write_output(session, *plan, output_file_, output_);
+        }
+        return document.damage.empty() ? ExitCode::kYes : ExitCode::kPartly;
     }
 
 private:
@@ -112,6 +121,7 @@ private:
     std::string input_, output_file_, from_, rest_;
     std::vector<std::string> roles_;
     bool salvage_ = false;
+    bool all_ = false;
     Selection selection_;
     OutputOptions output_;
 };

@@ -1,6 +1,7 @@
 // ckpt get: one value of a checkpoint, for scripts and for people.
 #include <CLI/CLI.hpp>
 
+#include "libckpt/path.hpp"
 #include "libckpt/search_state.hpp"
 #include "libckpt/walk.hpp"
 #include "tools/command.hpp"
@@ -26,6 +27,8 @@ public:
         const Document document = read_document(session.registry(), file_, session.context(), forced);
         Value holder;
         const Value* found = path_.empty() ? &document.root : find_path(document.root, path_, holder);
+        if (found == nullptr) found = find_alias(document, holder);
+        if (found == nullptr) found = find_metadata(document, holder);
         if (found == nullptr) return session.no(fmt::format("{}: there is no '{}'", file_, path_));
         // Of a search's candidate one wants its parameters, not how the search remembers them.
         const Value value = candidate_parameters(*found);
@@ -39,6 +42,25 @@ public:
     }
 
 private:
+    /// A name that the file says stands for another.
+    const Value* find_alias(const Document& document, Value& holder) const {
+        for (const auto& [name, target] : document.aliases) {
+            if (escape_key(name) == path_) return find_path(document.root, escape_key(target), holder);
+        }
+        return nullptr;
+    }
+    /// "@metadata", "@metadata/format": texts that the file's writer gave it as a whole.
+    const Value* find_metadata(const Document& document, Value& holder) const {
+        if (!path_.starts_with("@")) return nullptr;
+        const std::string name = path_.substr(1, path_.find('/') - 1);
+        for (const auto& [key, value] : document.attributes) {
+            if (!key.ends_with(":" + name) || name != "metadata") continue;
+            const std::size_t slash = path_.find('/');
+            return find_path(value, slash == std::string::npos ? "" : path_.substr(slash + 1), holder);
+        }
+        return nullptr;
+    }
+
     std::string file_, path_, from_;
     bool json_ = false;
 };

@@ -19,6 +19,7 @@ public:
     void setup(CLI::App& app) override {
         app.add_option("file", file_, "The checkpoint")->required()->type_name("FILE");
         app.add_option("-f,--from", from_, "Layout of the input (default: by its content)")->type_name("LAYOUT");
+        app.add_flag("--all", all_, "Of a ZeRO folder all it holds: {model, optimizer, client}, not the model alone");
         app.add_option("--depth", depth_, "Levels of the tree to show (default: 4; with --json 1000)")
             ->type_name("N")
             ->check(CLI::Range(1, 1000));
@@ -38,8 +39,9 @@ public:
         if (!digest_.empty() && !json_)
             throw Error(ErrorCode::kUsage, "inspect: --digest adds to the JSON; give --json as well");
         const Format* forced = from_.empty() ? nullptr : &session.layout(from_);
-        const Document document = read_document(session.registry(), file_, session.context(), forced, Damage::kKeep);
-        const std::uint64_t bytes = size_of(Source::open(file_, session.context()));
+        const Document document = read_document(session.registry(), file_, session.context(), forced, Damage::kKeep,
+                                                all_ ? Reach::kAll : Reach::kUsual);
+        const std::uint64_t bytes = std::max(document.source_bytes, size_of(Source::open(file_, session.context())));
         std::vector<Error> damage = document.damage;
         if (json_) {
             InspectOptions options;
@@ -75,6 +77,7 @@ private:
     SizeBound size_;
     std::size_t depth_ = 0;
     bool tensors_ = false;
+    bool all_ = false;
     bool json_ = false;
 };
 

@@ -158,6 +158,17 @@ bool is_plain_json(std::string_view text) {
     return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; });
 }
 
+/// Texts that a file's writer gave it as a whole; null where there are none.
+Json metadata_json(const Document& document) {
+    Json json;
+    for (const auto& [name, value] : document.attributes) {
+        if (!name.ends_with(":metadata") || !value.is(Kind::kDict)) continue;
+        for (const auto& [key, item] : value.dict().entries)
+            json[key_text(key)] = item.is(Kind::kString) ? text_json(item.as_string()) : scalar_json(item);
+    }
+    return json;
+}
+
 class Printer {
 public:
     Printer(Session& session, const Document& document, const InspectOptions& options)
@@ -229,6 +240,8 @@ private:
         json["kind"] = kind_name(value.kind());
         if (!value.type().empty()) json["type"] = value.type();
         if (visit.depth > 0) json["role"] = role_name(roles_.role_of(visit.path));
+        if (visit.depth == 1 && roles_.model_is_averaged && roles_.role_of(visit.path) == Role::kModel)
+            json["weights"] = "averaged";
         switch (value.kind()) {
             case Kind::kNull:
                 break;
@@ -492,6 +505,8 @@ std::vector<Error> print_inspect_json(Session& session, const Document& document
     if (const auto calibration = summarize_calibration(document.root))
         head["calibration"] = Json::parse(calibration_json(*calibration));
     if (const RunFacts run = run_facts_of(document); !run.is_empty()) head["run"] = Json::parse(run_json(run));
+    if (const auto trainer = summarize_trainer(document.root)) head["trainer"] = Json::parse(trainer_json(*trainer));
+    if (const Json metadata = metadata_json(document); !metadata.is_null()) head["metadata"] = metadata;
     std::string text = dump(head);
     text.back() = ',';  // the object goes on
     text += "\n\"entries\": [";
@@ -513,6 +528,14 @@ std::vector<Error> print_inspect_json(Session& session, const Document& document
             return WalkStep::kInto;
         },
         options.max_depth);
+    for (const auto& [name, target] : document.aliases) {
+        const Json alias = {{"path", text_json(escape_key(name))},
+                            {"kind", "shared"},
+                            {"role", role_name(roles.role_of(escape_key(name)))},
+                            {"same_as", text_json(escape_key(target))}};
+        text += (is_first ? "\n  " : ",\n  ") + dump(alias);
+        is_first = false;
+    }
     text += "\n]";
     if (deeper > 0) text += fmt::format(",\n\"deeper\": {}", deeper);
     if (!document.damage.empty()) {

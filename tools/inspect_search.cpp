@@ -180,4 +180,54 @@ std::string run_json(const RunFacts& facts) {
         .dump();
 }
 
+namespace {
+
+std::string joined(const std::vector<std::string>& names) {
+    std::string text;
+    for (const auto& name : names) text += (text.empty() ? "" : ", ") + printable(name);
+    return text;
+}
+
+}  // namespace
+
+std::vector<std::string> trainer_lines(const TrainerSummary& summary) {
+    std::string line = "Lightning " + printable(summary.version);
+    if (summary.epoch) line += fmt::format(", epoch {}", *summary.epoch);
+    if (summary.global_step) line += fmt::format(", step {}", *summary.global_step);
+    if (!summary.loops.empty()) line += "; " + joined(summary.loops);
+    std::vector<std::string> lines = {line};
+    if (!summary.callbacks.empty()) {
+        line = "callbacks " + joined(summary.callbacks);
+        if (!summary.best_model_path.empty()) line += "; best " + shortened(summary.best_model_path, 60);
+        lines.push_back(line);
+    }
+    if (!summary.averaged_path.empty()) {
+        lines.push_back(fmt::format("{} is the average of the weights, {} are the trained ones",
+                                    printable(summary.averaged_path), printable(summary.trained_path)));
+    }
+    return lines;
+}
+
+std::string trainer_json(const TrainerSummary& summary) {
+    nlohmann::ordered_json json;
+    json["version"] = printable(summary.version);
+    json["epoch"] = summary.epoch ? nlohmann::ordered_json(*summary.epoch) : nlohmann::ordered_json(nullptr);
+    json["global_step"] =
+        summary.global_step ? nlohmann::ordered_json(*summary.global_step) : nlohmann::ordered_json(nullptr);
+    json["loops"] = nlohmann::ordered_json::array();
+    for (const auto& loop : summary.loops) json["loops"].push_back(printable(loop));
+    json["callbacks"] = nlohmann::ordered_json::array();
+    for (const auto& callback : summary.callbacks) json["callbacks"].push_back(printable(callback));
+    json["best_model_path"] = summary.best_model_path.empty()
+                                  ? nlohmann::ordered_json(nullptr)
+                                  : nlohmann::ordered_json(printable(summary.best_model_path));
+    json["optimizers"] = summary.optimizers;
+    json["schedulers"] = summary.schedulers;
+    json["averaged"] = summary.averaged_path.empty() ? nlohmann::ordered_json(nullptr)
+                                                     : nlohmann::ordered_json(printable(summary.averaged_path));
+    json["trained"] = summary.trained_path.empty() ? nlohmann::ordered_json(nullptr)
+                                                   : nlohmann::ordered_json(printable(summary.trained_path));
+    return json.dump();
+}
+
 }  // namespace ckpt

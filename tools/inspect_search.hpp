@@ -1,4 +1,5 @@
-// `inspect` of a search state or a calibration: what a person wants to know of it, before its tree.
+// `inspect` of a search state, a calibration or a Trainer's checkpoint: what a person wants to know of it, before its
+// tree.
 #pragma once
 
 #include <string>
@@ -7,6 +8,7 @@
 #include "libckpt/calibration_state.hpp"
 #include "libckpt/run_facts.hpp"
 #include "libckpt/search_state.hpp"
+#include "libckpt/trainer_state.hpp"
 
 namespace ckpt {
 
@@ -23,5 +25,9 @@ std::string calibration_json(const CalibrationSummary& summary);
 std::string run_line(const RunFacts& facts);
 /// One JSON object.
 std::string run_json(const RunFacts& facts);
+
+/// Lines for a Trainer's checkpoint: version, epoch, step, loops, callbacks, which weights are averages.
+std::vector<std::string> trainer_lines(const TrainerSummary& summary);
+std::string trainer_json(const TrainerSummary& summary);
 
 }  // namespace ckpt

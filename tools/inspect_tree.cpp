@@ -6,6 +6,7 @@
 #include <tuple>
 #include <unordered_map>
 
+#include "libckpt/path.hpp"
 #include "libckpt/roles.hpp"
 #include "libckpt/walk.hpp"
 #include "tools/inspect_fold.hpp"
@@ -196,7 +197,18 @@ public:
             for (const auto& text : calibration_lines(*calibration)) line += text + "\n";
         }
         if (const RunFacts run = run_facts_of(document_); !run.is_empty()) line += run_line(run) + "\n";
-        session_.write(line + "\n");
+        if (const auto trainer = summarize_trainer(document_.root)) {
+            for (const auto& text : trainer_lines(*trainer)) line += text + "\n";
+        }
+        session_.write(line);
+        if (const std::string text = metadata_text(); !text.empty()) write_dimmed(text + "\n");
+        session_.write("\n");
+    }
+
+    /// Names that stand for others, behind the entries of the root.
+    void aliases() {
+        for (const auto& [name, target] : document_.aliases)
+            write_dimmed(printable(escape_key(name)) + "  = " + printable(escape_key(target)) + "\n");
     }
 
     void tree() {
@@ -282,6 +294,7 @@ private:
         const Role role = roles_.role_of(part);
         const std::string_view name = role_name(role);
         std::string text = role == Role::kOther || name == part ? "" : std::string(name) + ", ";
+        if (role == Role::kModel && roles_.model_is_averaged) text += "averaged, ";
         text += fmt::format("{} tensor{}, ", holdings.tensors, holdings.tensors == 1 ? "" : "s");
         return text + count_text(holdings.elements) + (role == Role::kModel ? " parameters" : " elements");
     }
@@ -312,6 +325,25 @@ private:
 
     void write_dimmed(const std::string& text) {
         session_.write(session_.has_colour() ? "\x1b[2m" + text + "\x1b[0m" : text);
+    }
+
+    /// "@metadata format 'pt'": texts that the file's writer gave it as a whole.
+    std::string metadata_text() const {
+        for (const auto& [name, value] : document_.attributes) {
+            if (!name.ends_with(":metadata") || !value.is(Kind::kDict) || value.dict().entries.empty()) continue;
+            std::string text = "@metadata";
+            std::size_t shown = 0;
+            for (const auto& [key, item] : value.dict().entries) {
+                const std::string next = (shown == 0 ? " " : ", ") + shortened(key_text(key), kNameWidth) + " " +
+                                         (is_scalar(item) ? scalar_text(item, kAttributeWidth) : container_text(item));
+                if (shown > 0 && display_width(text) + display_width(next) > kAttributesWidth)
+                    return text + fmt::format(", ... {} more", value.dict().entries.size() - shown);
+                text += next;
+                ++shown;
+            }
+            return text;
+        }
+        return {};
     }
 
     /// "@units 'm', @scale 0.5": what the file's writer hung on a node, as far as a line has room.
@@ -523,6 +555,7 @@ void print_inspect_tree(Session& session, const Document& document, const std::s
     std::vector<KeptStorage> kept;
     printer.header(file, file_bytes, count_totals(document, &kept));
     printer.tree();
+    printer.aliases();
     printer.hints(kept);
 }
 
@@ -539,6 +572,12 @@ void print_tensors(Session& session, const Document& document) {
                                             : std::to_string(tensor.logical_bytes().value_or(0))});
         return WalkStep::kInto;
     });
+    for (const auto& [name, target] : document.aliases) {
+        const Value* value = document.root.dict().find(target);
+        if (value == nullptr || !value->is(Kind::kTensor)) continue;
+        table.add({printable(escape_key(name)), std::string(dtype_name(value->tensor().dtype)),
+                   shape_text(value->tensor()), "= " + printable(escape_key(target))});
+    }
     session.write(table.text());
 }
 

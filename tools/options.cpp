@@ -178,8 +178,8 @@ WritePlan plan_within(const Format& format, const Document& document, const std:
 
 }  // namespace
 
-ExitCode write_document(Session& session, const Document& document, const std::string& path,
-                        const OutputOptions& options) {
+std::optional<WritePlan> plan_output(Session& session, const Document& document, const std::string& path,
+                                     const OutputOptions& options) {
     const Format& format = options.layout(session, path);
     WriteOptions write;
     write.output_name = std::filesystem::path(path).filename().string();
@@ -223,10 +223,13 @@ ExitCode write_document(Session& session, const Document& document, const std::s
             fmt::format("{}: {} of the values above cannot be kept by layout '{}'; nothing was written (--allow-loss "
                         "leaves them out)",
                         path, losses.size(), format.name()));
-        return ExitCode::kRefused;
+        return std::nullopt;
     }
     write.max_output_bytes = options.size.bytes(document.source_bytes);
-    const WritePlan plan = plan_within(format, document, path, write, session.context());
+    return plan_within(format, document, path, write, session.context());
+}
+
+void write_output(Session& session, const WritePlan& plan, const std::string& path, const OutputOptions& options) {
     if (path == "-") {
         try {
             execute_to_descriptor(plan, STDOUT_FILENO, session.context());
@@ -236,6 +239,13 @@ ExitCode write_document(Session& session, const Document& document, const std::s
     } else {
         execute(plan, path, options.overwrite ? Existing::kOverwrite : Existing::kRefuse, session.context());
     }
+}
+
+ExitCode write_document(Session& session, const Document& document, const std::string& path,
+                        const OutputOptions& options) {
+    const auto plan = plan_output(session, document, path, options);
+    if (!plan) return ExitCode::kRefused;
+    write_output(session, *plan, path, options);
     return ExitCode::kYes;
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "libckpt/run_folder.hpp"
+#include "libckpt/write_plan.hpp"
 #include "tools/session.hpp"
 
 namespace CLI {
@@ -62,7 +63,14 @@ struct OutputOptions {
     const Format& layout(const Session& session, const std::string& path) const;
 };
 
-/// Writes a document: preflight, plan, execute. Losses are listed and refused (exit 5) unless they are allowed. "-" is
+/// The plan of an output, so that several can be planned before one is written: preflight and plan. nullopt where
+/// losses are refused; they are listed then. The document must outlive what is done with the plan.
+std::optional<WritePlan> plan_output(Session& session, const Document& document, const std::string& path,
+                                     const OutputOptions& options);
+/// Writes what was planned. "-" is stdout.
+void write_output(Session& session, const WritePlan& plan, const std::string& path, const OutputOptions& options);
+
+/// Both. Losses are listed and refused (exit 5) unless they are allowed. "-" is
 /// stdout.
 ExitCode write_document(Session& session, const Document& document, const std::string& path,
                         const OutputOptions& options);

@@ -91,6 +91,7 @@ void check_shard(const std::string& file, const Header& header, const std::vecto
 Document read_file(const Source& source, const Context& context) {
     Document document = new_document();
     const Header header = read_header(*source.file, context);
+    document.source_bytes = source.size_bytes;
     add_tensors(document, source.file, header);
     if (header.metadata) take_metadata(document, *header.metadata);
     return document;
@@ -108,6 +109,7 @@ Document read_sharded(const std::string& index_path, const Context& context) {
                 check_shard(name, header, wanted);
                 add_tensors(document, file, header);
                 total_bytes += file->size_bytes() - header.data_offset;
+                document.source_bytes += file->size_bytes();
             } catch (Error& error) {
                 error.in_file(file->path());
                 throw;

@@ -186,7 +186,9 @@ private:
         for (const auto& [file, wanted] : folder.index().files) {
             const std::string path = folder.open(file, context)->path();
             try {
-                const Document part = read(Source::open(path, context), context);
+                const Source source = Source::open(path, context);
+                Document part = read(source, context);
+                part.source_bytes = source.size_bytes;
                 if (!part.root.is(Kind::kDict))
                     throw_damaged("holds a {}, not a state dict", kind_name(part.root.kind()));
                 std::unordered_set<std::string_view> names(wanted.begin(), wanted.end());

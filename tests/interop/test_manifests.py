@@ -23,4 +23,6 @@ for expected in sorted((FIXTURES / "mammoth").rglob("*.expected.json")):
     check(options.ckpt, expected, tally)
 for expected in sorted((FIXTURES / "blackit").rglob("*.expected.json")):
     check(options.ckpt, expected, tally)
+for expected in sorted((FIXTURES / "zero").glob("*.expected.json")):
+    check(options.ckpt, expected, tally)
 tally.finish()
