@@ -40,12 +40,14 @@ complete -c ckpt -n '__fish_seen_subcommand_from inspect' -l allow-huge
 complete -c ckpt -n '__fish_seen_subcommand_from get' -l from
 complete -c ckpt -n '__fish_seen_subcommand_from get' -l json
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l from
+complete -c ckpt -n '__fish_seen_subcommand_from convert' -l trainer
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l to
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l compress
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l codec
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l keep-layout
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l julia
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l shard-size
+complete -c ckpt -n '__fish_seen_subcommand_from convert' -l shards
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l metadata
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l weights-only
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l overwrite
@@ -67,6 +69,7 @@ complete -c ckpt -n '__fish_seen_subcommand_from extract' -l codec
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l keep-layout
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l julia
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l shard-size
+complete -c ckpt -n '__fish_seen_subcommand_from extract' -l shards
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l metadata
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l weights-only
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l overwrite
@@ -83,6 +86,7 @@ complete -c ckpt -n '__fish_seen_subcommand_from merge' -l codec
 complete -c ckpt -n '__fish_seen_subcommand_from merge' -l keep-layout
 complete -c ckpt -n '__fish_seen_subcommand_from merge' -l julia
 complete -c ckpt -n '__fish_seen_subcommand_from merge' -l shard-size
+complete -c ckpt -n '__fish_seen_subcommand_from merge' -l shards
 complete -c ckpt -n '__fish_seen_subcommand_from merge' -l metadata
 complete -c ckpt -n '__fish_seen_subcommand_from merge' -l weights-only
 complete -c ckpt -n '__fish_seen_subcommand_from merge' -l overwrite

@@ -2,6 +2,7 @@
 #include "formats/all.hpp"
 
 #include "formats/blackit/blackit_format.hpp"
+#include "formats/dcp/dcp_format.hpp"
 #include "formats/hdf5/hdf5_format.hpp"
 #include "formats/jld2/jld2_format.hpp"
 #include "formats/native/native_format.hpp"
@@ -30,6 +31,8 @@ Registry all_formats() {
     formats.push_back(make_blackit_sqlite_format());
     formats.push_back(make_safetensors_format());
     formats.push_back(make_zero_format());
+    formats.push_back(make_dcp_format());
+    formats.push_back(make_dcp_safetensors_format());
     return Registry(std::move(formats));
 }
 

@@ -1,6 +1,7 @@
 // ckpt convert: any layout to any layout.
 #include <CLI/CLI.hpp>
 
+#include "libckpt/trainer_keys.hpp"
 #include "tools/command.hpp"
 #include "tools/options.hpp"
 
@@ -18,6 +19,9 @@ public:
         app.add_option("out", output_file_, "The file to write; - is standard output")->required()->type_name("OUT");
         app.add_option("-f,--from", from_, "Layout of the input (default: by its content)")->type_name("LAYOUT");
         app.add_flag("--all", all_, "Of a ZeRO folder all it holds: {model, optimizer, client}, not the model alone");
+        app.add_flag(
+            "--trainer", trainer_,
+            "Name the parts of a sharded Lightning checkpoint as a Trainer's file has them, so that it resumes");
         output_.declare(app);
     }
 
@@ -28,10 +32,21 @@ public:
                                           all_ ? Reach::kAll : Reach::kUsual);
         refuse_same_file(input_, output_file_);
         add_aliases(document);
+        if (trainer_) rename_for_trainer(document);
         return write_document(session, document, output_file_, output_);
     }
 
 private:
+    void rename_for_trainer(Document& document) const {
+        try {
+            to_trainer_keys(document);
+        } catch (Error& error) {
+            error.in_file(input_);
+            throw;
+        }
+    }
+
+    bool trainer_ = false;
     std::string input_, output_file_, from_;
     bool all_ = false;
     OutputOptions output_;

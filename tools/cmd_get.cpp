@@ -24,7 +24,9 @@ public:
 
     ExitCode run(Session& session) override {
         const Format* forced = from_.empty() ? nullptr : &session.layout(from_);
-        const Document document = read_document(session.registry(), file_, session.context(), forced);
+        Context context = session.context();
+        context.index_only = true;
+        const Document document = read_document(session.registry(), file_, context, forced);
         Value holder;
         const Value* found = path_.empty() ? &document.root : find_path(document.root, path_, holder);
         if (found == nullptr) found = find_alias(document, holder);

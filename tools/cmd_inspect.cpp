@@ -1,6 +1,7 @@
 // ckpt inspect: what a checkpoint is and what is in it, from its index only.
 #include <CLI/CLI.hpp>
 #include <filesystem>
+#include <optional>
 
 #include "tools/command.hpp"
 #include "tools/inspect_json.hpp"
@@ -39,8 +40,21 @@ public:
         if (!digest_.empty() && !json_)
             throw Error(ErrorCode::kUsage, "inspect: --digest adds to the JSON; give --json as well");
         const Format* forced = from_.empty() ? nullptr : &session.layout(from_);
-        const Document document = read_document(session.registry(), file_, session.context(), forced, Damage::kKeep,
-                                                all_ ? Reach::kAll : Reach::kUsual);
+        Context context = session.context();
+        context.index_only = digest_.empty();
+        Document document = read_document(session.registry(), file_, context, forced, Damage::kKeep,
+                                          all_ ? Reach::kAll : Reach::kUsual);
+        // What the index says of chunks is no part of a document that was read in full.
+        std::optional<Document> index;
+        if (!context.index_only && std::filesystem::is_directory(file_)) {
+            context.index_only = true;
+            context.on_warning = nullptr;
+            index = read_document(session.registry(), file_, context, forced, Damage::kKeep,
+                                  all_ ? Reach::kAll : Reach::kUsual);
+            for (const auto& [name, value] : index->attributes) {
+                if (document.attribute(name) == nullptr) document.set_attribute(name, value);
+            }
+        }
         const std::uint64_t bytes = std::max(document.source_bytes, size_of(Source::open(file_, session.context())));
         std::vector<Error> damage = document.damage;
         if (json_) {

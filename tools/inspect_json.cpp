@@ -12,6 +12,7 @@
 #include "libckpt/path.hpp"
 #include "libckpt/roles.hpp"
 #include "libckpt/walk.hpp"
+#include "tools/inspect_chunks.hpp"
 #include "tools/inspect_search.hpp"
 #include "tools/node_attributes.hpp"
 #include "tools/text.hpp"
@@ -172,7 +173,7 @@ Json metadata_json(const Document& document) {
 class Printer {
 public:
     Printer(Session& session, const Document& document, const InspectOptions& options)
-        : session_(session), options_(options), roles_(classify_roles(document)) {}
+        : session_(session), options_(options), roles_(classify_roles(document)), chunks_(document) {}
 
     /// Entries of the attributes of what was visited, and of what is in them: `node/@name`. What stands in several
     /// attributes is shown once.
@@ -345,6 +346,7 @@ private:
         json["storage_offset"] = tensor.offset;
         json["storage"] = it->second;
         json["storage_bytes"] = tensor.storage->blob->size_bytes();
+        if (const Value* chunks = chunks_.find(path)) add_chunks(json, *chunks);
         if (tensor.conj) json["conj"] = true;
         if (tensor.neg) json["neg"] = true;
         if (options_.digest == Digest::kNone) return;
@@ -356,6 +358,18 @@ private:
             damage_.push_back(error.file().empty() ? Error(error.code(), fmt::format("'{}': {}", path, error.message()))
                                                    : error);
         }
+    }
+
+    void add_chunks(Json& json, const Value& chunks) const {
+        Json list = Json::array();
+        for (const Value& chunk : chunks.sequence().items) {
+            Json entry;
+            for (const auto& [key, value] : chunk.dict().entries)
+                entry[std::string(key.as_string())] = value.is(Kind::kList) ? numbers_json(value) : scalar_json(value);
+            list.push_back(std::move(entry));
+        }
+        if (list.size() == 1 && chunks_.files().size() > 1) json["replicated"] = true;
+        json["chunks"] = std::move(list);
     }
 
     void add_digest(Json& json, const TensorNode& tensor) {
@@ -407,6 +421,7 @@ private:
     Session& session_;
     const InspectOptions& options_;
     Roles roles_;
+    ChunkIndex chunks_;
     static constexpr std::size_t kMaxAttributeDepth = 1000;
     std::unordered_map<const Storage*, std::size_t> storages_;
     std::unordered_map<const Node*, std::string> attribute_paths_;
@@ -507,6 +522,12 @@ std::vector<Error> print_inspect_json(Session& session, const Document& document
     if (const RunFacts run = run_facts_of(document); !run.is_empty()) head["run"] = Json::parse(run_json(run));
     if (const auto trainer = summarize_trainer(document.root)) head["trainer"] = Json::parse(trainer_json(*trainer));
     if (const Json metadata = metadata_json(document); !metadata.is_null()) head["metadata"] = metadata;
+    if (const ChunkIndex chunks(document); !chunks.empty()) {
+        Json shards = Json::array();
+        for (const auto& [name, sum] : chunks.files())
+            shards.push_back({{"file", text_json(name)}, {"chunks", sum.chunks}, {"bytes", sum.bytes}});
+        head["shards"] = std::move(shards);
+    }
     std::string text = dump(head);
     text.back() = ',';  // the object goes on
     text += "\n\"entries\": [";

@@ -9,6 +9,7 @@
 #include "libckpt/path.hpp"
 #include "libckpt/roles.hpp"
 #include "libckpt/walk.hpp"
+#include "tools/inspect_chunks.hpp"
 #include "tools/inspect_fold.hpp"
 #include "tools/inspect_json.hpp"
 #include "tools/inspect_search.hpp"
@@ -190,6 +191,7 @@ public:
         if (totals.tensors > 0) line += ", " + stored + " in storages";
         if (live != stored) line += ", of which " + live + " are in use";
         line += "\n";
+        if (const ChunkIndex chunks(document_); !chunks.empty()) line += chunks.text() + "\n";
         if (const auto search = summarize_search(document_.root)) {
             for (const auto& text : search_lines(*search)) line += text + "\n";
         }
@@ -560,16 +562,25 @@ void print_inspect_tree(Session& session, const Document& document, const std::s
 }
 
 void print_tensors(Session& session, const Document& document) {
-    Table table({{"TENSOR", Table::Align::kLeft},
-                 {"DTYPE", Table::Align::kLeft},
-                 {"SHAPE", Table::Align::kLeft},
-                 {"BYTES", Table::Align::kRight}});
+    const ChunkIndex chunks(document);
+    std::vector<Table::Column> columns = {{"TENSOR", Table::Align::kLeft},
+                                          {"DTYPE", Table::Align::kLeft},
+                                          {"SHAPE", Table::Align::kLeft},
+                                          {"BYTES", Table::Align::kRight}};
+    if (!chunks.empty()) columns.push_back({"CHUNKS", Table::Align::kRight});
+    Table table(columns);
     walk(document.root, [&](const Visit& visit) {
         if (!visit.value.is(Kind::kTensor)) return WalkStep::kInto;
         const auto& tensor = visit.value.tensor();
-        table.add({printable(visit.path), std::string(dtype_name(tensor.dtype)), shape_text(tensor),
-                   visit.same_as != nullptr ? "= " + printable(*visit.same_as)
-                                            : std::to_string(tensor.logical_bytes().value_or(0))});
+        std::vector<std::string> cells = {
+            printable(visit.path), std::string(dtype_name(tensor.dtype)), shape_text(tensor),
+            visit.same_as != nullptr ? "= " + printable(*visit.same_as)
+                                     : std::to_string(tensor.logical_bytes().value_or(0))};
+        if (!chunks.empty()) {
+            const Value* list = chunks.find(visit.path);
+            cells.push_back(list != nullptr ? std::to_string(list->sequence().items.size()) : "");
+        }
+        table.add(std::move(cells));
         return WalkStep::kInto;
     });
     for (const auto& [name, target] : document.aliases) {

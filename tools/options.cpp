@@ -123,6 +123,10 @@ void OutputOptions::declare(CLI::App& app) {
                  "What is no tensor too, as JSON in the metadata of a safetensors file, so that the way back has it");
     app.add_flag("--weights-only", weights_only,
                  "Write what torch.load(weights_only=True) takes: a Namespace as a dict, NumPy's numbers as numbers");
+    app.add_option("--shards", shards,
+                   "Among how many shards a distributed checkpoint divides each tensor's rows (default: 1)")
+        ->type_name("N")
+        ->check(CLI::Range(1, 65536));
     app.add_flag("--overwrite", overwrite, "Replace the output if it exists");
     app.add_flag("--allow-loss", allow_loss, "Write what the layout can hold and leave out the rest");
     size.declare(app);
@@ -206,6 +210,11 @@ std::optional<WritePlan> plan_output(Session& session, const Document& document,
         throw_error(ErrorCode::kUsage, "layout '{}' is not cut by size; --shard-size is for safetensors",
                     format.name());
     }
+    if (options.shards != 0 && !format.capabilities().has_ranks) {
+        throw_error(ErrorCode::kUsage, "layout '{}' has no ranks; --shards is for distributed checkpoints",
+                    format.name());
+    }
+    write.shard_count = options.shards;
     write.keep_layout = options.keep_layout;
     write.keep_rest = options.metadata;
     write.weights_only = options.weights_only;

@@ -55,6 +55,7 @@ struct OutputOptions {
     std::string shard_size;
     bool metadata = false;
     bool weights_only = false;
+    std::uint64_t shards = 0;
     bool overwrite = false;
     bool allow_loss = false;
     SizeBound size;

@@ -1,10 +1,13 @@
 // The generator of the conformance suite.
 #include "tests/formats/generate.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
 #include <random>
+
+#include "libckpt/walk.hpp"
 
 namespace ckpt::test {
 namespace {
@@ -384,6 +387,78 @@ Document generate_document(const GenerateOptions& options) {
     return Generator(options).run();
 }
 
+namespace {
+
+/// A tree of its own of a value: containers stand at one place, tensors inside of tuples and sets are no others'. What
+/// contains itself ends there.
+Value tree_of(Pool& pool, const Value& value, bool is_inside, std::vector<const Node*>& open) {
+    if (value.node() != nullptr && std::find(open.begin(), open.end(), value.node()) != open.end())
+        return Value::null();
+    open.push_back(value.node());
+    Value result = value;
+    if (value.is(Kind::kDict)) {
+        result = pool.dict();
+        result.node()->type = value.node()->type;
+        for (const auto& [key, held] : value.dict().entries)
+            result.dict().entries.emplace_back(tree_of(pool, key, true, open), tree_of(pool, held, is_inside, open));
+    } else if (value.is(Kind::kString) && value.type().empty()) {
+        result = pool.string(std::string(value.as_string()));
+    } else if (value.is(Kind::kBytes) && value.type().empty()) {
+        result = pool.bytes(std::string(value.as_bytes()));
+    } else if (value.is(Kind::kSet)) {
+        result = pool.set();
+        result.node()->type = value.node()->type;
+        result.sequence().items = value.sequence().items;
+    } else if (value.is(Kind::kList) || value.is(Kind::kTuple)) {
+        result = value.is(Kind::kList) ? pool.list() : pool.tuple();
+        for (const Value& held : value.sequence().items)
+            result.sequence().items.push_back(tree_of(pool, held, is_inside || value.is(Kind::kTuple), open));
+    } else if (value.is(Kind::kTensor) && is_inside) {
+        const TensorNode& tensor = value.tensor();
+        auto* node = pool.make<TensorNode>();
+        node->dtype = tensor.dtype;
+        node->shape = tensor.shape;
+        node->stride = tensor.stride;
+        if (tensor.storage) node->storage = std::make_shared<Storage>(*tensor.storage);
+        if (node->storage) result = Value::of(node);
+    }
+    open.pop_back();
+    return result;
+}
+
+/// What a distributed checkpoint holds: a dict, a tree but for tied tensors.
+Document state_dict(Document document) {
+    std::vector<const Node*> open;
+    const Value tree = tree_of(document.pool(), document.root, false, open);
+    document.root = tree;
+    if (tree.is(Kind::kDict)) return document;
+    document.root = document.pool().dict();
+    document.root.dict().entries.emplace_back(document.pool().string("state"), tree);
+    return document;
+}
+
+/// Its tensors alone, without classes, by names in order.
+Document flat_tensors(Document document) {
+    const Value root = document.pool().dict();
+    walk(document.root, [&](const Visit& visit) {
+        if (!visit.value.is(Kind::kTensor) || visit.same_as != nullptr) return WalkStep::kInto;
+        const TensorNode& tensor = visit.value.tensor();
+        if (!tensor.layout.empty() || !tensor.storage || tensor.storage.use_count() > 1) return WalkStep::kInto;
+        auto* node = document.pool().make<TensorNode>();
+        node->dtype = tensor.dtype;
+        node->shape = tensor.shape;
+        node->stride = contiguous_strides(tensor.shape);
+        node->storage = tensor.storage;
+        const std::string name = "t" + std::to_string(1000 + root.dict().entries.size());
+        root.dict().entries.emplace_back(document.pool().string(name), Value::of(node));
+        return WalkStep::kInto;
+    });
+    document.root = root;
+    return document;
+}
+
+}  // namespace
+
 Document generate_for(std::string_view layout, const GenerateOptions& options) {
     if (layout == "npy") return Generator(options).run_array();
     if (layout == "blackit" || layout == "blackit-sqlite")
@@ -394,6 +469,12 @@ Document generate_for(std::string_view layout, const GenerateOptions& options) {
         GenerateOptions plain = options;
         plain.with_views = false;
         return generate_document(plain);
+    }
+    if (layout == "dcp" || layout == "dcp-safetensors") {
+        GenerateOptions plain = options;
+        plain.with_views = plain.with_cycles = plain.with_objects = false;
+        Document document = generate_document(plain);
+        return layout == "dcp" ? state_dict(std::move(document)) : flat_tensors(std::move(document));
     }
     return generate_document(options);
 }

@@ -111,7 +111,7 @@ TEST_CASE("layouts hand documents on to each other") {
             if (first == second) continue;
             // There every tensor is whole and row-major, so strides and views do not come back; the interop test
             // compares values.
-            if (second->name() == "safetensors") continue;
+            if (second->name() == "safetensors" || second->name().starts_with("dcp")) continue;
             const std::string a = scratch.file(named("a-" + std::string(first->name()), *first));
             const std::string b = scratch.file(named("b-" + std::string(second->name()), *second));
             int handed_on = 0;
