@@ -15,7 +15,8 @@ namespace {
 
 constexpr std::size_t kMostDepth = 1000;  // as the reader has it
 constexpr std::size_t kMostAgain = 10000;
-constexpr std::size_t kTree = ~std::size_t{0};  // of containers that are no item's
+constexpr std::uint64_t kMostVisits = std::uint64_t{1} << 25;  // of what is in values, over all of them
+constexpr std::size_t kTree = ~std::size_t{0};                 // of containers that are no item's
 
 /// A plain strided tensor with elements of whole bytes: it can be cut into chunks.
 bool is_plain_tensor(const Value& value) {
@@ -145,12 +146,8 @@ private:
         item.value = value;
         item.is_tensor = is_plain_tensor(value);
         item.same = result_.items.size();
-        const auto [first, is_new] = by_name_.try_emplace(item.name, item.same);
-        if (!is_new) {
-            result_.losses.push_back({item.shown_path, fmt::format("has the flat name '{}', as '{}' has", item.name,
-                                                                   result_.items[first->second].shown_path)});
-            return;
-        }
+        // Two paths may come to one name ('a.b' beside 'b' in 'a'): what counts is the path, which stands beside.
+        while (!names_.insert(item.name).second) item.name += '~';
         if (item.is_tensor) add_tensor(item);
         if (item.is_tensor || !value.node()) {
             if (item.is_tensor) result_.names.try_emplace(value.node(), item.name);
@@ -190,12 +187,18 @@ private:
     void add_value(const FlatItem& item) {
         bool has_tensor = false;
         walk(item.value, [&](const Visit& visit) {
+            if (++visits_ > kMostVisits) return WalkStep::kStop;
             has_tensor = has_tensor || visit.value.is(Kind::kTensor);
             const Node* node = visit.value.node();
             const bool is_plain = node == nullptr || (node->type.empty() && !node->recipe && !node->attributes);
             if (!is_plain || visit.value.is(Kind::kObject) || visit.same_as != nullptr) result_.needs_structure = true;
             return WalkStep::kInto;
         });
+        if (visits_ > kMostVisits) {
+            result_.losses.push_back(
+                {item.shown_path, "is one of too many values that hold each other to be written one by one"});
+            return;
+        }
         if (has_tensor) result_.names.try_emplace(item.value.node(), item.name);
         walk(item.value, [&](const Visit& visit) {
             const Node* node = visit.value.node();
@@ -218,11 +221,12 @@ private:
     FlatDocument result_;
     std::vector<Level> stack_;
     std::size_t again_ = 0;
+    std::uint64_t visits_ = 0;
     std::unordered_set<const Node*> open_, met_;
     std::unordered_map<const Node*, bool> entered_;
     std::unordered_map<const void*, std::pair<std::size_t, bool>>
         holders_;  // the first item with it, and whether that has tensors
-    std::unordered_map<std::string, std::size_t> by_name_;
+    std::unordered_set<std::string> names_;
     std::map<Look, std::size_t> by_look_;
     std::unordered_map<const Storage*, std::uint64_t> tensors_of_;
 };

@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "formats/all.hpp"
+#include "formats/dcp/metadata.hpp"
+#include "formats/dcp/tree.hpp"
 #include "libckpt/elements.hpp"
 #include "libckpt/error.hpp"
 #include "libckpt/walk.hpp"
@@ -87,6 +89,21 @@ private:
     bool is_whole_ = true;
 };
 
+/// The metadata of a distributed checkpoint, which is read in a folder only.
+void read_as_metadata(std::string_view bytes, const ckpt::Context& context) {
+    if (bytes.find("state_dict_metadata") == std::string_view::npos) return;
+    try {
+        ckpt::dcp::MetadataReader reader;
+        reader.add(bytes, context);
+        const ckpt::dcp::Metadata metadata = reader.finish();
+        ckpt::Pool pool;
+        ckpt::dcp::build_tree(
+            metadata.items, pool, [](const auto&) { return ckpt::Value::null(); }, [](const auto&) {});
+    } catch (const ckpt::Error& error) {
+        Reader::check(error);
+    }
+}
+
 }  // namespace
 
 const std::string& input_path() {
@@ -103,6 +120,7 @@ bool read_bytes(const std::uint8_t* data, std::size_t size) {
     }
     ckpt::Context context;
     context.threads = 1;
+    read_as_metadata({reinterpret_cast<const char*>(data), size}, context);
     Reader reader;
     try {
         const ckpt::Document document =
