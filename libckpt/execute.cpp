@@ -136,10 +136,21 @@ public:
           context_(context),
           workers_(workers) {}
 
-    void run() {
+    /// How many jobs there are; each may run on any thread, then `finish` writes what follows from them.
+    std::size_t prepare() {
         place();
         make_jobs();
-        workers_.run(jobs_.size(), [this](std::size_t i) { run_job(jobs_[i]); });
+        return jobs_.size();
+    }
+    void run_job(std::size_t number) {
+        Job& job = jobs_[number];
+        if (job.is_piece) {
+            copy_piece(job);
+        } else {
+            write_small(job);
+        }
+    }
+    void finish() {
         join_checksums();
         write_late();
     }
@@ -180,8 +191,8 @@ private:
             const std::uint64_t size = results_[i].size_bytes;
             if (size > kSmallBytes && std::holds_alternative<BlobExtent>(extents_[i].content)) {
                 const BlobPtr& blob = std::get<BlobExtent>(extents_[i].content).blob;
-                // What needs no checksum may be copied by the system, range by range.
-                const auto parts = extents_[i].want_crc32 ? std::vector<BlobPtr>() : blob->pieces();
+                // Ranges of files are copied by the system, or read in steps that stay in the cache.
+                const auto parts = blob->pieces();
                 std::uint64_t begin = 0;
                 for (const BlobPtr& part : parts) {
                     add_pieces(i, part, begin);
@@ -212,14 +223,6 @@ private:
         const std::uint64_t size = blob->size_bytes();
         for (std::uint64_t done = 0; done < size; done += piece)
             jobs_.push_back({extent, extent + 1, blob, done, begin + done, std::min(piece, size - done), 0, true});
-    }
-
-    void run_job(Job& job) {
-        if (job.is_piece) {
-            copy_piece(job);
-        } else {
-            write_small(job);
-        }
     }
 
     void write_small(const Job& job) {
@@ -377,16 +380,45 @@ void write_ordered(const PlannedFile& file, int descriptor, const Context& conte
     }
 }
 
-void write_one(const PlannedFile& file, const std::string& path, const Context& context, Workers& workers) {
-    const Descriptor descriptor(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666));
-    if (descriptor.get() < 0) throw_output_error("cannot be written", errno);
-    if (has_encoded(file)) {
-        write_ordered(file, descriptor.get(), context, workers);
-    } else {
-        FileWriter(file, descriptor.get(), context, workers).run();
+constexpr std::size_t kMostOpenFiles = 64;
+
+void sync(int descriptor) {
+    if (::fsync(descriptor) != 0) throw_output_error("cannot be synced to disk", errno);
+}
+
+std::unique_ptr<Descriptor> open_output(const std::string& path) {
+    auto descriptor = std::make_unique<Descriptor>(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666));
+    if (descriptor->get() < 0) throw_output_error("cannot be written", errno);
+    return descriptor;
+}
+
+/// Several files at once: their pieces are one list of jobs, and so are their syncs.
+void write_together(std::span<const PlannedFile* const> files,
+                    const std::function<std::string(const PlannedFile&)>& path, const Context& context,
+                    Workers& workers) {
+    std::vector<std::unique_ptr<Descriptor>> descriptors;
+    std::vector<std::unique_ptr<FileWriter>> writers;
+    std::vector<std::size_t> ends;  // of the jobs of each
+    for (const PlannedFile* file : files) {
+        descriptors.push_back(open_output(path(*file)));
+        writers.push_back(std::make_unique<FileWriter>(*file, descriptors.back()->get(), context, workers));
+        ends.push_back((ends.empty() ? 0 : ends.back()) + writers.back()->prepare());
     }
+    if (ends.empty()) return;
+    workers.run(ends.back(), [&](std::size_t job) {
+        const auto file = static_cast<std::size_t>(std::upper_bound(ends.begin(), ends.end(), job) - ends.begin());
+        writers[file]->run_job(job - (file == 0 ? 0 : ends[file - 1]));
+    });
+    for (const auto& writer : writers) writer->finish();
     context.check_cancelled();
-    if (::fsync(descriptor.get()) != 0) throw_output_error("cannot be synced to disk", errno);
+    workers.run(descriptors.size(), [&](std::size_t i) { sync(descriptors[i]->get()); });
+}
+
+void write_encoded(const PlannedFile& file, const std::string& path, const Context& context, Workers& workers) {
+    const auto descriptor = open_output(path);
+    write_ordered(file, descriptor->get(), context, workers);
+    context.check_cancelled();
+    sync(descriptor->get());
 }
 
 }  // namespace
@@ -396,9 +428,20 @@ void execute(const WritePlan& plan, const std::string& path, Existing existing, 
         AtomicOutput output(path, existing, plan.is_folder);
         check_free_space(plan, output.temporary());
         Workers workers(context, plan.total_bytes());
+        const auto path_of = [&](const PlannedFile& file) {
+            return plan.is_folder ? output.temporary() + "/" + file.name : output.temporary();
+        };
+        std::vector<const PlannedFile*> plain;
         for (const auto& file : plan.files) {
-            write_one(file, plan.is_folder ? output.temporary() + "/" + file.name : output.temporary(), context,
-                      workers);
+            if (has_encoded(file)) {
+                write_encoded(file, path_of(file), context, workers);
+            } else {
+                plain.push_back(&file);
+            }
+        }
+        for (std::size_t at = 0; at < plain.size(); at += kMostOpenFiles) {
+            const std::size_t count = std::min(kMostOpenFiles, plain.size() - at);
+            write_together(std::span(plain).subspan(at, count), path_of, context, workers);
         }
         context.check_cancelled();
         output.commit();

@@ -89,6 +89,19 @@ public:
         return parts_.size() == 1 ? parts_.front()->blob()->file_range() : std::nullopt;
     }
 
+    /// Where each piece is whole rows: they lie one behind the other.
+    std::vector<BlobPtr> pieces() const override {
+        std::vector<BlobPtr> blobs;
+        std::uint64_t begin = 0;
+        for (const auto& part : parts_) {
+            if (part->box.runs != 1 || part->box.first != begin) return {};
+            begin = part->box.end;
+        }
+        if (parts_.size() < 2) return {};
+        for (const auto& part : parts_) blobs.push_back(part->blob());
+        return blobs;
+    }
+
     void read(std::uint64_t offset_bytes, std::span<std::byte> out) const override {
         if (offset_bytes > size_bytes_ || out.size() > size_bytes_ - offset_bytes)
             throw_damaged("{} bytes wanted at {}, but there are only {}", out.size(), offset_bytes, size_bytes_);

@@ -135,8 +135,10 @@ private:
             }
         }
         auto storage = std::make_shared<Storage>();
-        storage->blob = placed_blob(assembled_blob(item.shape, width, std::move(pieces)), source_.path,
-                                    fmt::format("'{}'", item.shown_path()));
+        storage->blob = assembled_blob(item.shape, width, std::move(pieces));
+        // To place it is to look whether it is a range of a file, which opens its chunk.
+        if (!context_.index_only)
+            storage->blob = placed_blob(storage->blob, source_.path, fmt::format("'{}'", item.shown_path()));
         return storage;
     }
 

