@@ -79,7 +79,7 @@ constexpr Row kRows[] = {
      "", "", "-", 0},
     {"best", "f", R"(^(?:checkpoint[_-]|model_)?best(?:_model)?(?:\.(?:ckpt|pth|pt|pth\.tar))?$)", "best", "", "", 0},
     {"model-alias", "f", R"(^model_(?:final|best)\.(?:pth|pt)$)", "model_", "", "", 0},
-    {"lightning-kv", "f", R"(^(?=.*(?:epoch|step)=)(.+?)(?:-v([0-9]+))?\.ckpt$)", "=", "=", "-,-", 0},
+    {"lightning-kv", "fd", R"(^(?=.*(?:epoch|step)=)(.+?)(?:-v([0-9]+))?\.ckpt$)", "=", "=", "-,-", 0},
     {"generic-last-int", "fd", R"(^(.*?)([0-9]+)(\.[A-Za-z0-9.]+)?$)", "", "int", "-,int,-", 0},
 };
 constexpr std::size_t kRowCount = std::size(kRows);

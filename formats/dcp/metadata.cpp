@@ -96,6 +96,7 @@ public:
         if (args.size() != 1 || !args[0].is(Kind::kTuple)) return nullptr;
         auto* node = pool.make<SequenceNode>(Kind::kTuple);
         node->items = args[0].sequence().items;
+        recipe.reset();  // there are three for each chunk
         return node;
     }
 
@@ -286,6 +287,10 @@ private:
         read_properties(item, field(tensor, "properties", "TensorStorageMetadata"));
         const Value chunks = field(tensor, "chunks", "TensorStorageMetadata");
         if (!chunks.is(Kind::kList)) throw_damaged("its chunks are {}, not a list", kind_text(chunks));
+        // Each needs a place of its own: more than there are places is a list made long by repetition.
+        if (chunks.sequence().items.size() > std::max<std::size_t>(result_.places.size(), 1))
+            throw_damaged("has {} chunks, storage_data has {} entries in all", chunks.sequence().items.size(),
+                          result_.places.size());
         for (const Value& entry : chunks.sequence().items) {
             const DictNode& chunk = fields(entry, "ChunkStorageMetadata");
             item.chunks.push_back({size_numbers(field(chunk, "offsets", "ChunkStorageMetadata"), "chunk's offsets"),

@@ -40,6 +40,7 @@ constexpr Sample kSamples[] = {
     {"checkpoint_epoch=42.jld2", kF, "flux-kv", 42},
     {"checkpoint=9.jld2", kF, "flux-kv", 9},
     {"epoch=3-step=400.ckpt", kF, "lightning-kv", 3},
+    {"epoch=3-step=400.ckpt", kD, "lightning-kv", 3},
     {"last.ckpt", kF, "last", -1},
     {"last-v1.ckpt", kF, "last", -1},
     {"model_0004999.pth", kF, "detectron", 4999},
