@@ -2,7 +2,9 @@
 #include "formats/dcp/read_document.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
+#include <set>
 #include <unordered_map>
 
 #include "formats/dcp/assembled_blob.hpp"
@@ -35,6 +37,7 @@ public:
         for (const std::string& warning : metadata.warnings) context_.warn(warning);
         document_.producer = metadata.producer;
         places_ = &metadata.places;
+        document_.source_bytes = size_of_files(metadata);
         has_structure_ = !metadata.structure.empty();
         find_ties(metadata);
         document_.root = build_tree(
@@ -49,6 +52,19 @@ public:
     }
 
 private:
+    /// What the files have that the metadata names: in proportion to it outputs may be.
+    std::uint64_t size_of_files(const Metadata& metadata) const {
+        std::set<std::string> names;
+        for (const Place& place : metadata.places) names.insert(place.file);
+        std::uint64_t bytes = 0;
+        for (const std::string& name : names) {
+            std::error_code error;
+            const auto size = std::filesystem::file_size(std::filesystem::path(source_.path) / name, error);
+            if (!error) bytes += size;
+        }
+        return bytes;
+    }
+
     Value damaged(const Item& item, const std::string& why, ErrorCode code = ErrorCode::kDamaged) {
         document_.damage.emplace_back(code, fmt::format("'{}': {}", item.shown_path(), why));
         return unreadable();

@@ -90,6 +90,7 @@ public:
         document.format = "dcp-safetensors";
         document.producer = "torch 2.8 or later, distributed checkpoint";
         document.root = document.pool().dict();
+        document.source_bytes = source_bytes_;
         for (Tensor& tensor : tensors_) {
             const std::string path = escape_key(tensor.name);
             try {
@@ -105,6 +106,7 @@ public:
 private:
     void add_file(const std::string& name) {
         const auto file = folder_.open(name);
+        source_bytes_ += file->size_bytes();
         const st::Header header = st::read_header(*file, folder_.context());
         Offsets offsets;
         bool has_offsets = false;
@@ -190,6 +192,7 @@ private:
 
     const Source& source_;
     Folder folder_;
+    std::uint64_t source_bytes_ = 0;
     std::vector<Tensor> tensors_;
     std::unordered_map<std::string, std::size_t> numbers_;
 };
