@@ -19,13 +19,13 @@ _ckpt() {
         ls) words="--by --pattern --indices --json --null --long --recursive" ;;
         last) words="--prior-to --up-to --at --by --pattern --index --next --valid --full --json" ;;
         path) words="--next --by --pattern" ;;
-        inspect) words="--from --all --depth --tensors --json --digest --allow-huge" ;;
+        inspect) words="--stats --from --all --depth --tensors --json --digest --allow-huge" ;;
         get) words="--from --json" ;;
         convert) words="--from --all --trainer --to --compress --codec --keep-layout --julia --shard-size --shards --metadata --weights-only --overwrite --max-output --allow-huge --allow-loss" ;;
         extract) words="--output --from --all --model-only --role --select --drop --rest --salvage --to --compress --codec --keep-layout --julia --shard-size --shards --metadata --weights-only --overwrite --max-output --allow-huge --allow-loss" ;;
         merge) words="--output --from --direction --to --compress --codec --keep-layout --julia --shard-size --shards --metadata --weights-only --overwrite --max-output --allow-huge --allow-loss" ;;
         prune) words="--keep-last --keep-first --keep-every --closest --keep-best --metric --mode --keep-within --keep-hourly --keep-daily --keep-weekly --keep --keep-glob --remove-invalid --remove-tmp --min-age --full --strip --trash --dry-run --yes --unsafe-allow-remove-all --recursive --json --by --pattern" ;;
-        verify) words="--full --from --json --by --pattern" ;;
+        verify) words="--full --values --from --json --by --pattern" ;;
         formats) words="--json" ;;
     esac
     case $cur in

@@ -33,6 +33,7 @@ complete -c ckpt -n '__fish_seen_subcommand_from path' -l pattern
 complete -c ckpt -n '__fish_seen_subcommand_from inspect' -l from
 complete -c ckpt -n '__fish_seen_subcommand_from inspect' -l depth
 complete -c ckpt -n '__fish_seen_subcommand_from inspect' -l tensors
+complete -c ckpt -n '__fish_seen_subcommand_from inspect' -l stats
 complete -c ckpt -n '__fish_seen_subcommand_from inspect' -l json
 complete -c ckpt -n '__fish_seen_subcommand_from inspect' -l digest
 complete -c ckpt -n '__fish_seen_subcommand_from inspect' -l all
@@ -120,6 +121,7 @@ complete -c ckpt -n '__fish_seen_subcommand_from prune' -l json
 complete -c ckpt -n '__fish_seen_subcommand_from prune' -l by
 complete -c ckpt -n '__fish_seen_subcommand_from prune' -l pattern
 complete -c ckpt -n '__fish_seen_subcommand_from verify' -l full
+complete -c ckpt -n '__fish_seen_subcommand_from verify' -l values
 complete -c ckpt -n '__fish_seen_subcommand_from verify' -l from
 complete -c ckpt -n '__fish_seen_subcommand_from verify' -l json
 complete -c ckpt -n '__fish_seen_subcommand_from verify' -l by

@@ -26,7 +26,9 @@ public:
             ->check(CLI::Range(1, 1000));
         auto* tensors = app.add_flag("--tensors", tensors_, "A line for each tensor in place of the tree");
         auto* json = app.add_flag("--json", json_, "Print JSON");
-        app.add_flag("--allow-huge", size_.allow_huge, "Compute digests of any number of bytes");
+        app.add_flag("--stats", stats_,
+                     "Read each tensor: least, greatest, mean, deviation, norm, and how many are NaN, infinite, zero");
+        app.add_flag("--allow-huge", size_.allow_huge, "Compute digests and statistics of any number of bytes");
         app.add_option("--digest", digest_,
                        "Add a digest of each tensor's elements to the JSON: xxh3 (default) or sha256")
             ->type_name("KIND")
@@ -61,8 +63,14 @@ public:
             InspectOptions options;
             options.digest = digest_.empty() ? Digest::kNone : digest_ == "sha256" ? Digest::kSha256 : Digest::kXxh3;
             options.max_digest_bytes = size_.digest_bytes(document.source_bytes);
+            options.stats = stats_;
             if (depth_ != 0) options.max_depth = depth_;
             for (Error& error : print_inspect_json(session, document, file_, bytes, options)) {
+                error.in_file(file_);
+                damage.push_back(std::move(error));
+            }
+        } else if (stats_) {
+            for (Error& error : print_statistics(session, document, size_.digest_bytes(document.source_bytes))) {
                 error.in_file(file_);
                 damage.push_back(std::move(error));
             }
@@ -92,6 +100,7 @@ private:
     std::size_t depth_ = 0;
     bool tensors_ = false;
     bool all_ = false;
+    bool stats_ = false;
     bool json_ = false;
 };
 

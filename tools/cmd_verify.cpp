@@ -1,9 +1,12 @@
 // ckpt verify: whether checkpoints are whole.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "libckpt/run_folder.hpp"
+#include "libckpt/statistics.hpp"
+#include "libckpt/walk.hpp"
 #include "tools/checkpoint_record.hpp"
 #include "tools/command.hpp"
 #include "tools/options.hpp"
@@ -19,6 +22,8 @@ public:
     void setup(CLI::App& app) override {
         app.add_option("path", paths_, "Checkpoints, or folders of them")->required()->type_name("PATH");
         app.add_flag("--full", full_, "Read every byte and compare every checksum (default: structure and sizes)");
+        app.add_flag("--values", values_,
+                     "Read the tensors: NaN and infinities are damage, all zeros and denormals noted");
         app.add_option("-f,--from", from_, "Layout of the input (default: by its content)")->type_name("LAYOUT");
         app.add_flag("--json", json_, "Print JSON");
         folder_.declare(app);
@@ -61,6 +66,10 @@ private:
                 const Format& format = from_.empty() ? session.registry().detect(source) : session.layout(from_);
                 layout = format.name();
                 findings = format.verify(source, full_ ? VerifyLevel::kFull : VerifyLevel::kQuick, session.context());
+                const bool is_damaged = std::any_of(findings.begin(), findings.end(), [](const Finding& finding) {
+                    return finding.severity == Finding::Severity::kDamage;
+                });
+                if (values_ && !is_damaged) check_values(format.read(source, session.context()), session, findings);
             } catch (Error& error) {
                 if (error.code() != ErrorCode::kDamaged) {
                     error.in_file(path);
@@ -75,6 +84,28 @@ private:
             return;
         }
         report(session, path, layout, findings);
+    }
+
+    /// What no checksum tells: a run that has diverged saves whole files.
+    static void check_values(const Document& document, const Session& session, std::vector<Finding>& findings) {
+        walk(document.root, [&](const Visit& visit) {
+            if (!visit.value.is(Kind::kTensor) || visit.same_as != nullptr) return WalkStep::kInto;
+            const TensorNode& tensor = visit.value.tensor();
+            const auto count = tensor.element_count();
+            if (tensor.storage == nullptr || !count || *count == 0) return WalkStep::kInto;
+            const TensorStatistics found = statistics_of(tensor, session.context());
+            const auto add = [&](Finding::Severity severity, std::uint64_t number, std::string_view what) {
+                if (number == 0) return;
+                findings.push_back(
+                    {severity, visit.path, fmt::format("{} of {} elements {}", number, found.elements, what)});
+            };
+            add(Finding::Severity::kDamage, found.nan, "are NaN");
+            add(Finding::Severity::kDamage, found.infinite, "are infinite");
+            if (found.zeros == found.elements && found.elements > 1)
+                add(Finding::Severity::kNote, found.zeros, "are 0");
+            add(Finding::Severity::kNote, found.denormals, "are denormal");
+            return WalkStep::kInto;
+        });
     }
 
     void report(Session& session, const std::string& path, const std::string& layout,
@@ -98,6 +129,7 @@ private:
             records_.push_back({{"path", path},
                                 {"layout", layout.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(layout)},
                                 {"level", full_ ? "full" : "quick"},
+                                {"values", values_},
                                 {"state", damages == 0 ? "ok" : "damaged"},
                                 {"findings", list}});
         } else if (damages == 0) {
@@ -108,6 +140,7 @@ private:
     std::vector<std::string> paths_;
     std::string from_;
     bool full_ = false;
+    bool values_ = false;
     bool json_ = false;
     FolderOptions folder_;
     nlohmann::ordered_json records_ = nlohmann::ordered_json::array();

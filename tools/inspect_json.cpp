@@ -11,6 +11,7 @@
 #include "libckpt/elements.hpp"
 #include "libckpt/path.hpp"
 #include "libckpt/roles.hpp"
+#include "libckpt/statistics.hpp"
 #include "libckpt/walk.hpp"
 #include "tools/inspect_chunks.hpp"
 #include "tools/inspect_search.hpp"
@@ -349,9 +350,10 @@ private:
         if (const Value* chunks = chunks_.find(path)) add_chunks(json, *chunks);
         if (tensor.conj) json["conj"] = true;
         if (tensor.neg) json["neg"] = true;
-        if (options_.digest == Digest::kNone) return;
+        if (options_.digest == Digest::kNone && !options_.stats) return;
         try {
-            add_digest(json, tensor);
+            if (options_.digest != Digest::kNone) add_digest(json, tensor);
+            if (options_.stats) add_stats(json, tensor);
         } catch (const Error& error) {
             if (error.code() == ErrorCode::kCancelled) throw;
             json["error"] = error.message();
@@ -386,6 +388,22 @@ private:
         } else {
             json["xxh3_128"] = digest_xxh3_128(*blob);
         }
+    }
+
+    void add_stats(Json& json, const TensorNode& tensor) {
+        const std::uint64_t bytes = tensor.logical_bytes().value_or(0);
+        if (bytes > options_.max_digest_bytes - digested_bytes_) {
+            json["stats"] =
+                fmt::format("not computed: {} bytes are out of proportion to the file (--allow-huge)", bytes);
+            return;
+        }
+        digested_bytes_ += bytes;
+        const TensorStatistics found = statistics_of(tensor, session_.context());
+        const auto number = [](const std::optional<double>& value) { return value ? Json(*value) : Json(); };
+        json["stats"] = {
+            {"min", number(found.least)},     {"max", number(found.greatest)}, {"mean", number(found.mean)},
+            {"std", number(found.deviation)}, {"norm", number(found.norm)},    {"nan", found.nan},
+            {"inf", found.infinite},          {"zeros", found.zeros},          {"denormals", found.denormals}};
     }
 
     /// A packed view that is not contiguous has no bytes of its own: its storage's stand for it.

@@ -8,6 +8,7 @@
 
 #include "libckpt/path.hpp"
 #include "libckpt/roles.hpp"
+#include "libckpt/statistics.hpp"
 #include "libckpt/walk.hpp"
 #include "tools/inspect_chunks.hpp"
 #include "tools/inspect_fold.hpp"
@@ -590,6 +591,58 @@ void print_tensors(Session& session, const Document& document) {
                    shape_text(value->tensor()), "= " + printable(escape_key(target))});
     }
     session.write(table.text());
+}
+
+std::vector<Error> print_statistics(Session& session, const Document& document, std::uint64_t max_bytes) {
+    Table table({{"TENSOR", Table::Align::kLeft},
+                 {"DTYPE", Table::Align::kLeft},
+                 {"SHAPE", Table::Align::kLeft},
+                 {"MIN", Table::Align::kRight},
+                 {"MAX", Table::Align::kRight},
+                 {"MEAN", Table::Align::kRight},
+                 {"STD", Table::Align::kRight},
+                 {"NORM", Table::Align::kRight},
+                 {"NAN", Table::Align::kRight},
+                 {"INF", Table::Align::kRight},
+                 {"ZEROS", Table::Align::kRight}});
+    std::vector<Error> damage;
+    std::uint64_t read_bytes = 0;
+    const auto number = [](const std::optional<double>& value) { return value ? fmt::format("{:.4g}", *value) : "-"; };
+    const auto count = [](std::uint64_t value) { return value == 0 ? std::string() : std::to_string(value); };
+    walk(document.root, [&](const Visit& visit) {
+        if (!visit.value.is(Kind::kTensor)) return WalkStep::kInto;
+        const TensorNode& tensor = visit.value.tensor();
+        std::vector<std::string> cells = {printable(visit.path), std::string(dtype_name(tensor.dtype)),
+                                          shape_text(tensor)};
+        const std::uint64_t bytes = tensor.logical_bytes().value_or(0);
+        if (visit.same_as != nullptr) {
+            cells.push_back("= " + printable(*visit.same_as));
+        } else if (tensor.storage == nullptr) {
+            cells.emplace_back("-");
+        } else if (bytes > max_bytes - read_bytes) {
+            cells.emplace_back("not read: --allow-huge");
+        } else {
+            read_bytes += bytes;
+            try {
+                const TensorStatistics found = statistics_of(tensor, session.context());
+                for (const auto& value : {found.least, found.greatest, found.mean, found.deviation, found.norm})
+                    cells.push_back(number(value));
+                for (const std::uint64_t value : {found.nan, found.infinite, found.zeros})
+                    cells.push_back(count(value));
+            } catch (const Error& error) {
+                if (error.code() == ErrorCode::kCancelled) throw;
+                cells.emplace_back("damaged");
+                damage.push_back(error.file().empty()
+                                     ? Error(error.code(), fmt::format("'{}': {}", visit.path, error.message()))
+                                     : error);
+            }
+        }
+        cells.resize(11);
+        table.add(std::move(cells));
+        return WalkStep::kInto;
+    });
+    session.write(table.text());
+    return damage;
 }
 
 }  // namespace ckpt

@@ -3,8 +3,10 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "libckpt/document.hpp"
+#include "libckpt/error.hpp"
 #include "tools/session.hpp"
 
 namespace ckpt {
@@ -17,5 +19,8 @@ void print_inspect_tree(Session& session, const Document& document, const std::s
                         const TreeOptions& options);
 /// One line for each tensor: path, dtype, shape, bytes.
 void print_tensors(Session& session, const Document& document);
+/// One line for each tensor: what its elements are like. Tensors beyond `max_bytes` in all are not read. Returns why
+/// some could not be, each naming its tensor.
+std::vector<Error> print_statistics(Session& session, const Document& document, std::uint64_t max_bytes);
 
 }  // namespace ckpt

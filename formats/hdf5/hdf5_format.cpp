@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
+#include <exception>
 
 #include "formats/hdf5/external_files.hpp"
 #include "formats/hdf5/keras_names.hpp"
@@ -70,6 +72,22 @@ std::shared_ptr<const h5::H5File> open_file(const Source& source, const Context&
     }
 }
 
+/// Behind a user block that is longer than the head: at a power of two. A few bytes each are read.
+bool has_late_signature(const Source& source) noexcept {
+    if (source.file == nullptr) return false;
+    try {
+        std::array<std::byte, kSignature.size()> bytes;
+        std::uint64_t at = 512;
+        while (at < source.head.size()) at *= 2;
+        for (; at < source.size_bytes && source.size_bytes - at >= bytes.size(); at *= 2) {
+            source.file->read(at, bytes);
+            if (std::memcmp(bytes.data(), kSignature.data(), bytes.size()) == 0) return true;
+        }
+    } catch (const std::exception&) {  // who reads it will say so
+    }
+    return false;
+}
+
 /// MATLAB says at the file's beginning, in a user block, that it wrote it.
 hdf5::AxisOrder axes_of(const Source& source) noexcept {
     const bool is_matlab = source.head.starts_with("MATLAB 7.3 MAT-file");
@@ -110,7 +128,7 @@ public:
         for (const std::string_view extension : {".h5", ".hdf5", ".he5", ".h5ad", ".nc", ".mat"}) {
             if (source.name.ends_with(extension)) return Evidence::kByName;
         }
-        return Evidence::kNo;
+        return has_late_signature(source) ? Evidence::kLikely : Evidence::kNo;
     }
 
     Document read(const Source& source, const Context& context) const override {
