@@ -82,7 +82,8 @@ public:
     virtual Capabilities capabilities() const = 0;
 
     /// Looks at head, tail, size, name and entries; of the file it reads no more than a signature at a few places where
-    /// one may stand. A file that ends inside the format's signature is kLikely, so that `read` can say where it was cut.
+    /// one may stand. A file that ends inside the format's signature is kLikely, so that `read` can say where it was
+    /// cut.
     virtual Evidence probe(const Source& source) const noexcept = 0;
 
     /// Structure now, bytes later. Throws Error without a file name.

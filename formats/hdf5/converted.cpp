@@ -28,14 +28,25 @@ void set_bits(std::byte* number, unsigned at, unsigned count, std::uint64_t bits
     }
 }
 
+/// To little-endian order and back.
+void reorder(h5::ByteOrder order, std::byte* number, std::size_t size_bytes) {
+    if (order == h5::ByteOrder::kBig) std::reverse(number, number + size_bytes);
+}
+
+/// Bits of a mantissa that are beyond what any double has; they are read as zeros.
+unsigned unread_bits(const h5::FloatFields& fields) {
+    return fields.mantissa_bits > 64 ? fields.mantissa_bits - 64u : 0;
+}
+
 double float_value(const h5::FloatFields& fields, const std::byte* number) {
     const bool is_negative = bits_of(number, fields.sign, 1) != 0;
     const std::uint64_t exponent = bits_of(number, fields.exponent_at, fields.exponent_bits);
-    const std::uint64_t mantissa = bits_of(number, fields.mantissa_at, fields.mantissa_bits);
+    const unsigned unread = unread_bits(fields);
+    const std::uint64_t mantissa = bits_of(number, fields.mantissa_at + unread, fields.mantissa_bits - unread);
     constexpr unsigned kImplied = 2;
     // The leading bit stands before the point, whether it is stored or implied.
     const bool is_stored = fields.normalization != kImplied;
-    const int scale = static_cast<int>(fields.mantissa_bits) - (is_stored ? 1 : 0);
+    const int scale = static_cast<int>(fields.mantissa_bits - unread) - (is_stored ? 1 : 0);
     const std::uint64_t fraction = is_stored ? mantissa & ~(std::uint64_t{1} << scale) : mantissa;
     const auto bias = static_cast<std::int64_t>(fields.bias);
     double value = 0;
@@ -54,13 +65,14 @@ double float_value(const h5::FloatFields& fields, const std::byte* number) {
 void set_float(const h5::FloatFields& fields, double value, std::byte* number) {
     constexpr unsigned kImplied = 2;
     const bool is_stored = fields.normalization != kImplied;
-    const int scale = static_cast<int>(fields.mantissa_bits) - (is_stored ? 1 : 0);
+    const unsigned unread = unread_bits(fields);
+    const int scale = static_cast<int>(fields.mantissa_bits - unread) - (is_stored ? 1 : 0);
     const std::uint64_t top = (std::uint64_t{1} << fields.exponent_bits) - 1;
     set_bits(number, fields.sign, 1, std::signbit(value) ? 1 : 0);
     if (!std::isfinite(value)) {
         set_bits(number, fields.exponent_at, fields.exponent_bits, top);
         if (std::isnan(value) && scale > 0)
-            set_bits(number, fields.mantissa_at + static_cast<unsigned>(scale) - 1, 1, 1);
+            set_bits(number, fields.mantissa_at + unread + static_cast<unsigned>(scale) - 1, 1, 1);
         return;
     }
     if (value == 0) return;
@@ -73,7 +85,7 @@ void set_float(const h5::FloatFields& fields, double value, std::byte* number) {
     const std::int64_t unit = exponent - static_cast<std::int64_t>(fields.bias) - scale;
     double mantissa = std::ldexp(fraction, static_cast<int>(power - unit));
     if (is_normal && !is_stored) mantissa -= std::ldexp(1.0, scale);
-    set_bits(number, fields.mantissa_at, fields.mantissa_bits, static_cast<std::uint64_t>(mantissa));
+    set_bits(number, fields.mantissa_at + unread, fields.mantissa_bits - unread, static_cast<std::uint64_t>(mantissa));
     if (is_normal)
         set_bits(number, fields.exponent_at, fields.exponent_bits,
                  std::min(static_cast<std::uint64_t>(exponent), top - 1));
@@ -126,7 +138,7 @@ public:
 
 private:
     void compute(std::byte* from, std::byte* to) const override {
-        if (type_.order == h5::ByteOrder::kBig) std::reverse(from, from + type_.size_bytes);
+        reorder(type_.order, from, type_.size_bytes);
         if (dtype_ == DType::kFloat64) {
             const double value = float_value(type_.fields, from);
             std::memcpy(to, &value, sizeof value);
@@ -159,7 +171,7 @@ private:
             std::memcpy(&bits, from, dtype_width(dtype_));
             set_bits(to, type_.bit_offset, type_.precision_bits, bits);
         }
-        if (type_.order == h5::ByteOrder::kBig) std::reverse(to, to + type_.size_bytes);
+        reorder(type_.order, to, type_.size_bytes);
     }
 
     h5::Datatype type_;
@@ -173,7 +185,7 @@ std::optional<DType> converted_dtype(const h5::Datatype& type) {
     if (type.cls == h5::TypeClass::kFloat) {
         const bool is_narrow = type.fields.exponent_bits < 8 && type.fields.mantissa_bits <= 23;
         const bool is_any = type.fields.exponent_bits >= 1 && type.fields.exponent_bits <= 30 &&
-                            type.fields.mantissa_bits >= 1 && type.fields.mantissa_bits <= 64;
+                            type.fields.mantissa_bits >= 1 && type.fields.mantissa_bits <= 128;
         return !is_any ? std::nullopt : std::optional(is_narrow ? DType::kFloat32 : DType::kFloat64);
     }
     const bool is_integer = type.cls == h5::TypeClass::kInteger || type.cls == h5::TypeClass::kBitField;
@@ -199,6 +211,50 @@ BlobPtr unconverted_blob(const h5::Datatype& type, BlobPtr numbers) {
     const auto dtype = converted_dtype(type);
     if (!dtype) throw_error(ErrorCode::kInternal, "elements of a type that is no number were to be converted back");
     return std::make_shared<UnconvertedBlob>(type, std::move(numbers), *dtype);
+}
+
+bool is_wide_integer(const h5::Datatype& type) {
+    const bool is_integer = type.cls == h5::TypeClass::kInteger || type.cls == h5::TypeClass::kBitField;
+    const bool has_order = type.order != h5::ByteOrder::kVax;
+    return is_integer && has_order && type.precision_bits > 64 &&
+           std::uint64_t{type.bit_offset} + type.precision_bits <= std::uint64_t{type.size_bytes} * 8;
+}
+
+std::string wide_integer(const h5::Datatype& type, std::string_view element) {
+    std::vector<std::byte> number(element.size());
+    std::memcpy(number.data(), element.data(), element.size());
+    reorder(type.order, number.data(), number.size());
+    const bool is_signed = type.cls == h5::TypeClass::kInteger && type.is_signed;
+    const auto bit_at = [&](unsigned i) { return bits_of(number.data(), type.bit_offset + i, 1) != 0; };
+    const bool is_negative = is_signed && bit_at(type.precision_bits - 1u);
+    std::string bytes(type.precision_bits / 8 + 1u, is_negative ? '\xff' : '\0');  // a sign bit behind the last one
+    for (unsigned i = 0; i < type.precision_bits; ++i) {
+        const auto bit = static_cast<unsigned char>(1u << (i % 8));
+        auto byte = static_cast<unsigned char>(bytes[i / 8]);
+        byte = static_cast<unsigned char>(bit_at(i) ? byte | bit : byte & ~bit);
+        bytes[i / 8] = static_cast<char>(byte);
+    }
+    return bytes;
+}
+
+std::optional<std::string> wide_element(const h5::Datatype& type, const Value& value) {
+    if (!value.is(Kind::kInt)) return std::nullopt;
+    const std::string bytes = value.integer_bytes();
+    const bool is_negative = !bytes.empty() && (static_cast<unsigned char>(bytes.back()) & 0x80) != 0;
+    const auto bit_at = [&](std::size_t i) {
+        return i / 8 < bytes.size() ? (static_cast<unsigned char>(bytes[i / 8]) >> (i % 8) & 1) != 0 : is_negative;
+    };
+    const bool is_signed = type.cls == h5::TypeClass::kInteger && type.is_signed;
+    // All bits from the last one that is stored on must be the sign.
+    for (std::size_t i = is_signed ? type.precision_bits - 1u : type.precision_bits; i < 8 * bytes.size(); ++i) {
+        if (bit_at(i) != is_negative) return std::nullopt;
+    }
+    if (is_negative && !is_signed) return std::nullopt;
+    std::vector<std::byte> number(type.size_bytes);
+    for (unsigned i = 0; i < type.precision_bits; ++i)
+        set_bits(number.data(), type.bit_offset + i, 1, bit_at(i) ? 1 : 0);
+    reorder(type.order, number.data(), number.size());
+    return std::string(reinterpret_cast<const char*>(number.data()), number.size());
 }
 
 }  // namespace ckpt::hdf5

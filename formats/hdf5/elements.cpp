@@ -209,6 +209,7 @@ Value ElementReader::item(const h5::Datatype& type, std::string_view element) {
             return value(*type.base, space, memory_blob(std::move(found.bytes)));
         }
         default:
+            if (is_wide_integer(type)) return pool_.integer(wide_integer(type, element));
             throw_error(ErrorCode::kUnsupported, "{} are not read", class_name(type.cls));
     }
 }

@@ -359,8 +359,11 @@ bool TypeRestorer::add_item(const h5::Datatype& type, const Value& value, std::s
             part.items.push_back(std::move(item));
             return true;
         }
-        default:
-            return false;
+        default: {
+            const auto element = is_wide_integer(type) && !has_class(value) ? wide_element(type, value) : std::nullopt;
+            if (element) bytes += *element;
+            return element.has_value();
+        }
     }
 }
 

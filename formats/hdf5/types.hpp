@@ -34,4 +34,11 @@ BlobPtr unconverted_blob(const h5::Datatype& type, BlobPtr numbers);
 /// Whether all values of the type are exact in its `converted_dtype`.
 bool converts_exactly(const h5::Datatype& type);
 
+/// Whether elements are integers of more than 64 bits: values of their own, of any size.
+bool is_wide_integer(const h5::Datatype& type);
+/// One of these as little-endian two's complement, not minimal.
+std::string wide_integer(const h5::Datatype& type, std::string_view element);
+/// The way back; nullopt where the value is no integer that the type has.
+std::optional<std::string> wide_element(const h5::Datatype& type, const Value& value);
+
 }  // namespace ckpt::hdf5

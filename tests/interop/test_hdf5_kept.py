@@ -56,6 +56,7 @@ class Comparison:
     def __init__(self, original, copy):
         self.found = {}
         self.seen = set()
+        self.is_matlab = str(original).endswith(".mat")
         with h5py.File(original) as a, h5py.File(copy) as b:
             self.objects("", a, b)
 
@@ -90,6 +91,11 @@ class Comparison:
             self.links(path, a, b)
         elif isinstance(a, h5py.Dataset):
             self.types(path, a.id.get_type(), b.id.get_type())
+            if self.is_matlab and "MATLAB_class" in a.attrs and np.issubdtype(a.dtype, np.number) and a.ndim > 1:
+                # MATLAB names the axes of its arrays in reverse: h5py sees MATLAB's own in what was written again.
+                if b.shape != a.shape[::-1] or not same(a[()].T, b[()]):
+                    self.differs(path, f"{a.shape} became {b.shape}, or has other values")
+                return
             if a.shape != b.shape or a.maxshape != b.maxshape or a.chunks != b.chunks:
                 self.differs(path, f"shape or chunks: {a.shape} {a.maxshape} {a.chunks} became {b.shape} {b.maxshape} {b.chunks}")
             elif a.size is None or a.size < 1 << 22:

@@ -1,5 +1,7 @@
 # Files of all kinds, made on the fly by h5py, PyTables, pandas, netCDF4 and anndata: what `inspect` shows is what h5py finds.
+import hashlib
 import json
+import math
 import pathlib
 
 import h5py
@@ -365,6 +367,55 @@ def keras(folder):
         tally.check(found == wanted, f"{name}: {found} instead of {wanted}")
 
 
+def wide_numbers(folder):
+    """Integers of more than 64 bits and 128-bit floats, which NumPy lacks: written byte by byte."""
+    path = folder / "wide.h5"
+    integers, floats = {}, {"quad": [0.0, 1.0, -2.5, 1 / 3, 1e300, -1e-300]}
+
+    def quad(value):
+        if value == 0:
+            return bytes(16)
+        fraction, exponent = math.frexp(abs(value))
+        number = (exponent - 1 + 16383 << 112) | (int(fraction * 2**113) - (1 << 112)) | (1 << 127 if value < 0 else 0)
+        return number.to_bytes(16, "little")
+
+    def create(file, name, kind, count, raw):
+        dataset = h5py.h5d.create(file.id, name.encode(), kind, h5py.h5s.create_simple((count,)))
+        dataset.write(h5py.h5s.ALL, h5py.h5s.ALL, np.frombuffer(raw, dtype=f"V{len(raw) // count}").copy(), mtype=kind)
+
+    with h5py.File(path, "w") as file:
+        for name, size, order, signed, precision, offset in [
+            ("i128", 16, "little", True, 128, 0), ("i128be", 16, "big", True, 128, 0), ("u128", 16, "little", False, 128, 0),
+            ("i72", 9, "little", True, 72, 0), ("u100", 16, "big", False, 100, 12), ("i256", 32, "little", True, 256, 0)]:
+            kind = {("little", True): h5py.h5t.STD_I64LE, ("big", True): h5py.h5t.STD_I64BE, ("little", False): h5py.h5t.STD_U64LE, ("big", False): h5py.h5t.STD_U64BE}[order, signed].copy()
+            kind.set_size(size), kind.set_precision(precision), kind.set_offset(offset)
+            values = [0, 1, 2**63, 2**64 - 1, 2**precision - 1] if not signed else [0, 1, -1, 2**63, -(2**63) - 1, 2 ** (precision - 1) - 1, -(2 ** (precision - 1))]
+            raw = b"".join(((value & 2**precision - 1) << offset).to_bytes(size, order) for value in values)
+            create(file, name, kind, len(values), raw)
+            integers[name] = values
+        kind = h5py.h5t.IEEE_F64LE.copy()
+        kind.set_size(16), kind.set_precision(128), kind.set_fields(127, 112, 15, 0, 112), kind.set_ebias(16383)
+        create(file, "quad", kind, len(floats["quad"]), b"".join(map(quad, floats["quad"])))
+    again = folder / "wide_again.h5"
+    code, out, err = run(options.ckpt, "convert", path, again)
+    tally.check(code == 0 and "floats of 128 bits are read as float64" in err, f"convert: {code} {err}")
+    for file in (path, again):
+        entries = {e["path"]: e for e in json.loads(run(options.ckpt, "inspect", "--json", "--digest=sha256", file)[1])["entries"]}
+        for name, values in integers.items():
+            found = [int(entries[f"{name}/{i}"]["value"]) for i in range(len(values))]
+            tally.check(found == values, f"{file.name}: {name}: {found} instead of {values}")
+        for name, values in floats.items():
+            digest = hashlib.sha256(np.array(values, entries[name]["dtype"]).tobytes()).hexdigest()
+            tally.check(entries[name].get("sha256") == digest, f"{file.name}: {name} has other values")
+    with h5py.File(path) as a, h5py.File(again) as b:
+        for name, values in {**integers, **floats}.items():
+            kinds = [file[name].id.get_type() for file in (a, b)]
+            raw = [np.zeros(len(values), f"V{kind.get_size()}") for kind in kinds]
+            for file, bytes_, kind in zip((a, b), raw, kinds):
+                file[name].id.read(h5py.h5s.ALL, h5py.h5s.ALL, bytes_, mtype=kind)
+            tally.check(kinds[0] == kinds[1] and raw[0].tobytes() == raw[1].tobytes(), f"{name} is written again with another type or value")
+
+
 VERSIONS = ("earliest", "v108", "v110", "v112", "v114", "latest")
 with scratch() as name:
     folder = pathlib.Path(name) / "files"
@@ -391,4 +442,5 @@ with scratch() as name:
     external(folder)
     others(folder)
     keras(folder)
+    wide_numbers(folder)
 tally.finish()
