@@ -110,12 +110,17 @@ def fabric(rank, ranks, what, folder):
         assert moments.keys() == wanted["moments"].keys() and all(torch.equal(moments[k].float(), wanted["moments"][k].float()) for k in moments), (moments.keys(), wanted["moments"].keys())
 
 
+def done(store, rank):
+    return pathlib.Path(f"{store}.done-{rank}")
+
+
 def worker(rank, ranks, kind, what, folder, store):
     os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(ranks), LOCAL_WORLD_SIZE=str(ranks), NODE_RANK="0")
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=ranks)
     try:
         {"plain": plain, "fabric": fabric}[kind](rank, ranks, what, folder)
+        done(store, rank).touch()
         dist.barrier()
     finally:
         dist.destroy_process_group()
@@ -123,4 +128,9 @@ def worker(rank, ranks, kind, what, folder, store):
 
 if __name__ == "__main__":  # dcp_ranks.py RANKS plain|fabric WHAT FOLDER STORE
     ranks, kind, what, folder, store = int(sys.argv[1]), *sys.argv[2:6]
-    mp.spawn(worker, (ranks, kind, what, folder, store), nprocs=ranks)
+    try:
+        mp.spawn(worker, (ranks, kind, what, folder, store), nprocs=ranks)
+    except mp.ProcessExitedException:
+        # A rank whose peers were quicker to close their connections may be aborted by gloo when all work is done.
+        if not all(done(store, rank).exists() for rank in range(ranks)):
+            raise
