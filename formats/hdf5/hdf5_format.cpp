@@ -141,7 +141,7 @@ public:
 
     std::vector<Loss> preflight(const Document&, const WriteOptions&) const override { return {}; }
 
-    WritePlan plan(const Document& document, const WriteOptions& options, const Context&) const override {
+    WritePlan plan(const Document& document, const WriteOptions& options, const Context& context) const override {
         h5::Codec codec = h5::Codec::kNone;
         if (options.compress == "gzip") {
             codec = h5::Codec::kGzip;
@@ -152,7 +152,7 @@ public:
                         options.compress);
         }
         return hdf5::plan_document(document, codec, options.keep_layout ? hdf5::Layouts::kKept : hdf5::Layouts::kChosen,
-                                   options.max_output_bytes);
+                                   options.max_output_bytes, context);
     }
 
     /// Quick: the structure. Full: everything that is stored of all datasets, through filters and checksums.

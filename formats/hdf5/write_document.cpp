@@ -57,6 +57,8 @@ public:
                  [this](const Node& node) { return survey_.is_shared(node); }),
           writer_(most_bytes) {}
 
+    bool is_described() const noexcept { return is_described_; }
+
     WritePlan run() {
         const Value& root = document_.root;
         const bool is_group =
@@ -271,6 +273,7 @@ private:
                 object = dict(value.dict());
                 break;
             case Kind::kObject:
+                is_described_ = is_described_ || value.type() == kReferenceType;
                 object = this->object(value.object());
                 break;
             case Kind::kTensor:
@@ -300,7 +303,10 @@ private:
         }
         if (!is_restored_wholly(value)) return std::nullopt;
         auto restored = types_.restore(value);
-        if (!restored) return std::nullopt;
+        if (!restored) {
+            is_described_ = true;
+            return std::nullopt;
+        }
         if (!restored->blob) return writer_.add_dataset(std::move(restored->data));
         return writer_.add_dataset(std::move(restored->data.type), std::move(restored->data.space),
                                    std::move(restored->blob), codec_);
@@ -642,6 +648,7 @@ private:
     Survey survey_;
     ValueTextWriter texts_;
     TypeRestorer types_;
+    bool is_described_ = false;  ///< something is written in another type than it had
     h5::Writer writer_;
     Pool scratch_;
     std::unordered_map<const Node*, ObjectId> objects_;
@@ -655,8 +662,16 @@ private:
 
 }  // namespace
 
-WritePlan plan_document(const Document& document, h5::Codec codec, Layouts layouts, std::uint64_t most_bytes) {
-    return DocumentWriter(document, codec, layouts, most_bytes).run();
+WritePlan plan_document(const Document& document, h5::Codec codec, Layouts layouts, std::uint64_t most_bytes,
+                        const Context& context) {
+    DocumentWriter writer(document, codec, layouts, most_bytes);
+    WritePlan plan = writer.run();
+    if (writer.is_described()) {
+        context.note(
+            "some values cannot be written in the HDF5 type of the original (references to regions, or to what no "
+            "path leads to): what is known of them is");
+    }
+    return plan;
 }
 
 }  // namespace ckpt::hdf5
