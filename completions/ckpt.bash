@@ -2,7 +2,7 @@
 _ckpt() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]} words=
     if [ "$COMP_CWORD" -eq 1 ]; then
-        COMPREPLY=($(compgen -W "ls last path inspect get convert extract merge verify prune formats --help --version" -- "$cur"))
+        COMPREPLY=($(compgen -W "ls last path inspect get convert extract merge diff verify prune formats --help --version" -- "$cur"))
         return
     fi
     case $prev in
@@ -24,6 +24,7 @@ _ckpt() {
         convert) words="--from --all --trainer --to --compress --codec --keep-layout --julia --shard-size --shards --metadata --weights-only --overwrite --max-output --allow-huge --allow-loss" ;;
         extract) words="--output --from --all --model-only --role --select --drop --rest --salvage --to --compress --codec --keep-layout --julia --shard-size --shards --metadata --weights-only --overwrite --max-output --allow-huge --allow-loss" ;;
         merge) words="--output --from --direction --to --compress --codec --keep-layout --julia --shard-size --shards --metadata --weights-only --overwrite --max-output --allow-huge --allow-loss" ;;
+        diff) words="--rtol --atol --ulp --ignore --names-only --values-only --limit --from --json" ;;
         prune) words="--keep-last --keep-first --keep-every --closest --keep-best --metric --mode --keep-within --keep-hourly --keep-daily --keep-weekly --keep --keep-glob --remove-invalid --remove-tmp --min-age --full --strip --trash --dry-run --yes --unsafe-allow-remove-all --recursive --json --by --pattern" ;;
         verify) words="--full --values --from --json --by --pattern" ;;
         formats) words="--json" ;;

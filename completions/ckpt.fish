@@ -7,6 +7,7 @@ complete -c ckpt -n __fish_use_subcommand -f -a get -d 'print one value of a che
 complete -c ckpt -n __fish_use_subcommand -f -a convert -d 'convert a checkpoint to another layout'
 complete -c ckpt -n __fish_use_subcommand -f -a extract -d 'take a part of a checkpoint'
 complete -c ckpt -n __fish_use_subcommand -f -a merge -d 'join the histories of searches or calibrations'
+complete -c ckpt -n __fish_use_subcommand -f -a diff -d 'compare two checkpoints'
 complete -c ckpt -n __fish_use_subcommand -f -a verify -d 'check whether checkpoints are whole'
 complete -c ckpt -n __fish_use_subcommand -f -a prune -d 'remove checkpoints by rules of what to keep'
 complete -c ckpt -n __fish_use_subcommand -f -a formats -d 'list the layouts'
@@ -120,6 +121,15 @@ complete -c ckpt -n '__fish_seen_subcommand_from prune' -l recursive
 complete -c ckpt -n '__fish_seen_subcommand_from prune' -l json
 complete -c ckpt -n '__fish_seen_subcommand_from prune' -l by
 complete -c ckpt -n '__fish_seen_subcommand_from prune' -l pattern
+complete -c ckpt -n '__fish_seen_subcommand_from diff' -l rtol
+complete -c ckpt -n '__fish_seen_subcommand_from diff' -l atol
+complete -c ckpt -n '__fish_seen_subcommand_from diff' -l ulp
+complete -c ckpt -n '__fish_seen_subcommand_from diff' -l ignore
+complete -c ckpt -n '__fish_seen_subcommand_from diff' -l names-only
+complete -c ckpt -n '__fish_seen_subcommand_from diff' -l values-only
+complete -c ckpt -n '__fish_seen_subcommand_from diff' -l limit
+complete -c ckpt -n '__fish_seen_subcommand_from diff' -l from
+complete -c ckpt -n '__fish_seen_subcommand_from diff' -l json
 complete -c ckpt -n '__fish_seen_subcommand_from verify' -l full
 complete -c ckpt -n '__fish_seen_subcommand_from verify' -l values
 complete -c ckpt -n '__fish_seen_subcommand_from verify' -l from

@@ -3,13 +3,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <limits>
 #include <span>
 #include <vector>
 
 #include "libckpt/dtype.hpp"
 #include "libckpt/elements.hpp"
+#include "libckpt/numbers.hpp"
 
 namespace ckpt {
 namespace {
@@ -39,28 +39,6 @@ double least_normal(DType dtype) {
             return std::ldexp(1.0, -7);
         default:
             return 0;
-    }
-}
-
-template <typename T>
-void copy_as_double(const std::byte* bytes, std::span<double> out) {
-    for (std::size_t i = 0; i < out.size(); ++i) {
-        T element;
-        std::memcpy(&element, bytes + i * sizeof(T), sizeof(T));
-        out[i] = static_cast<double>(element);
-    }
-}
-
-void decode(DType dtype, std::size_t width, const std::byte* bytes, std::span<double> out) {
-    switch (dtype) {
-        case DType::kFloat32:
-            return copy_as_double<float>(bytes, out);
-        case DType::kFloat64:
-            return copy_as_double<double>(bytes, out);
-        case DType::kInt64:
-            return copy_as_double<std::int64_t>(bytes, out);
-        default:
-            for (std::size_t i = 0; i < out.size(); ++i) out[i] = element_as_double(dtype, bytes + i * width);
     }
 }
 
@@ -120,21 +98,9 @@ private:
 TensorStatistics statistics_of(const TensorNode& tensor, const Context& context) {
     TensorStatistics result;
     const BlobPtr elements = logical_blob(tensor);
-    DType dtype = tensor.dtype;
-    std::size_t width = dtype_width(dtype);
-    std::uint64_t parts = 1;
-    const bool is_complex = dtype_info(dtype).cls == DTypeClass::kComplex;
-    if (is_complex) {
-        parts = 2;
-        width /= 2;
-        dtype = dtype == DType::kComplex32    ? DType::kFloat16
-                : dtype == DType::kBComplex32 ? DType::kBFloat16
-                : dtype == DType::kComplex64  ? DType::kFloat32
-                                              : DType::kFloat64;
-    } else if (width == 0) {
-        dtype = DType::kUInt8;
-        width = 1;
-    }
+    const DType dtype = number_dtype(tensor.dtype);
+    const std::size_t width = dtype_width(dtype);
+    const std::uint64_t parts = numbers_per_element(tensor.dtype);
     const double normal = least_normal(dtype);
     result.elements = elements->size_bytes() / width;
     std::vector<std::byte> bytes(std::min<std::uint64_t>(result.elements, kBlockElements) * width);
@@ -146,7 +112,7 @@ TensorStatistics statistics_of(const TensorNode& tensor, const Context& context)
         context.check_cancelled();
         const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(kBlockElements, result.elements - at));
         elements->read(at * width, std::span(bytes.data(), count * width));
-        decode(dtype, width, bytes.data(), std::span(values.data(), count));
+        decode_numbers(dtype, bytes.data(), std::span(values.data(), count));
         at += count;
         std::size_t finite = 0;
         for (std::size_t i = 0; i < count; ++i) {

@@ -35,6 +35,7 @@ std::unique_ptr<Command> make_get_command();
 std::unique_ptr<Command> make_convert_command();
 std::unique_ptr<Command> make_extract_command();
 std::unique_ptr<Command> make_merge_command();
+std::unique_ptr<Command> make_diff_command();
 std::unique_ptr<Command> make_verify_command();
 std::unique_ptr<Command> make_prune_command();
 std::unique_ptr<Command> make_formats_command();

@@ -13,6 +13,7 @@ std::vector<std::unique_ptr<Command>> all_commands() {
     commands.push_back(make_convert_command());
     commands.push_back(make_extract_command());
     commands.push_back(make_merge_command());
+    commands.push_back(make_diff_command());
     commands.push_back(make_verify_command());
     commands.push_back(make_prune_command());
     commands.push_back(make_formats_command());
