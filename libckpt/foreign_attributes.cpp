@@ -12,10 +12,10 @@ namespace ckpt {
 namespace {
 
 bool is_foreign(std::string_view name, std::initializer_list<std::string_view> own_prefixes) {
-    // Which of a layout's own types an element had (its byte order, its padding): what it is as a value, the dtype
-    // says.
-    const bool is_mark_of_type = name.ends_with(":__type__");
-    return !is_storage_attribute(name) && !is_mark_of_type &&
+    // How a file put what the value says (the byte order of an element, the softness of a link) is no loss; `__exact__`
+    // is bits that the value lacks.
+    const bool is_mark = name.ends_with("__") && name.find(":__") != std::string_view::npos;
+    return !(is_mark && !name.ends_with(":__exact__")) &&
            std::none_of(own_prefixes.begin(), own_prefixes.end(),
                         [&](std::string_view prefix) { return name.starts_with(prefix); });
 }

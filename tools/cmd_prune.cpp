@@ -155,6 +155,8 @@ private:
             OutputOptions output;
             output.to = document.format;
             output.overwrite = true;
+            const Format* format = session.registry().by_name(document.format);
+            output.keep_layout = format != nullptr && format->capabilities().keeps_layout;
             if (write_document(session, document, path, output) != ExitCode::kYes)
                 throw_error(ErrorCode::kRefused, "{}: cannot be written without its {}", path, strip_.front());
         });

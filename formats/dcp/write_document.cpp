@@ -13,6 +13,7 @@
 #include "formats/shared/torch/lower.hpp"
 #include "libckpt/elements.hpp"
 #include "libckpt/error.hpp"
+#include "libckpt/foreign_attributes.hpp"
 #include "libckpt/path.hpp"
 #include "libckpt/roles.hpp"
 #include "libckpt/walk.hpp"
@@ -265,6 +266,9 @@ std::vector<Loss> shard_losses(const Document& document) {
                                                                 dtype_name(item.value.tensor().dtype))});
         }
     }
+    for (Loss& loss : attribute_losses(document, {"dcp:", "safetensors:", "torch:", "jld2:", "npy:", "pickle:"},
+                                       "a folder of safetensors files"))
+        flat.losses.push_back(std::move(loss));
     return flat.losses;
 }
 

@@ -30,7 +30,11 @@ void set_bits(std::byte* number, unsigned at, unsigned count, std::uint64_t bits
 
 /// To little-endian order and back.
 void reorder(h5::ByteOrder order, std::byte* number, std::size_t size_bytes) {
-    if (order == h5::ByteOrder::kBig) std::reverse(number, number + size_bytes);
+    if (order == h5::ByteOrder::kLittle) return;
+    std::reverse(number, number + size_bytes);
+    if (order == h5::ByteOrder::kBig) return;
+    // VAX order: the words of 16 bits are little-endian, the one with the sign comes first.
+    for (std::size_t at = 0; at + 1 < size_bytes; at += 2) std::swap(number[at], number[at + 1]);
 }
 
 /// Bits of a mantissa that are beyond what any double has; they are read as zeros.
@@ -91,6 +95,14 @@ void set_float(const h5::FloatFields& fields, double value, std::byte* number) {
                  std::min(static_cast<std::uint64_t>(exponent), top - 1));
 }
 
+/// The dtype of floats that only their order makes unusual.
+std::optional<DType> reordered_dtype(const h5::Datatype& type) {
+    if (type.cls != h5::TypeClass::kFloat || type.order != h5::ByteOrder::kVax) return std::nullopt;
+    h5::Datatype little = type;
+    little.order = h5::ByteOrder::kLittle;
+    return h5::dtype_of(little);
+}
+
 /// Elements of one width computed from elements of another.
 class ComputedBlob : public Blob {
 public:
@@ -134,12 +146,17 @@ private:
 class ConvertedBlob final : public ComputedBlob {
 public:
     ConvertedBlob(const h5::Datatype& type, BlobPtr elements, DType dtype)
-        : ComputedBlob(std::move(elements), type.size_bytes, dtype_width(dtype)), type_(type), dtype_(dtype) {}
+        : ComputedBlob(std::move(elements), type.size_bytes, dtype_width(dtype)),
+          type_(type),
+          dtype_(dtype),
+          is_reordered_(reordered_dtype(type)) {}
 
 private:
     void compute(std::byte* from, std::byte* to) const override {
         reorder(type_.order, from, type_.size_bytes);
-        if (dtype_ == DType::kFloat64) {
+        if (is_reordered_) {
+            std::memcpy(to, from, type_.size_bytes);
+        } else if (dtype_ == DType::kFloat64) {
             const double value = float_value(type_.fields, from);
             std::memcpy(to, &value, sizeof value);
         } else if (dtype_ == DType::kFloat32) {
@@ -155,16 +172,22 @@ private:
 
     h5::Datatype type_;
     DType dtype_;
+    bool is_reordered_;
 };
 
 class UnconvertedBlob final : public ComputedBlob {
 public:
     UnconvertedBlob(const h5::Datatype& type, BlobPtr numbers, DType dtype)
-        : ComputedBlob(std::move(numbers), dtype_width(dtype), type.size_bytes), type_(type), dtype_(dtype) {}
+        : ComputedBlob(std::move(numbers), dtype_width(dtype), type.size_bytes),
+          type_(type),
+          dtype_(dtype),
+          is_reordered_(reordered_dtype(type)) {}
 
 private:
     void compute(std::byte* from, std::byte* to) const override {
-        if (dtype_ == DType::kFloat64 || dtype_ == DType::kFloat32) {
+        if (is_reordered_) {
+            std::memcpy(to, from, type_.size_bytes);
+        } else if (dtype_ == DType::kFloat64 || dtype_ == DType::kFloat32) {
             set_float(type_.fields, element_as_double(dtype_, from), to);
         } else {
             std::uint64_t bits = 0;
@@ -176,12 +199,65 @@ private:
 
     h5::Datatype type_;
     DType dtype_;
+    bool is_reordered_;
+};
+
+/// Floats of more bits than a double has: each as it was, unless its number is no longer what it was rounded to.
+class ExactBlob final : public Blob {
+public:
+    ExactBlob(const h5::Datatype& type, BlobPtr exact, BlobPtr numbers)
+        : type_bytes_(type.size_bytes),
+          exact_(std::move(exact)),
+          rounded_(converted_blob(type, exact_)),
+          numbers_(std::move(numbers)),
+          unconverted_(unconverted_blob(type, numbers_)) {}
+
+    std::uint64_t size_bytes() const noexcept override { return exact_->size_bytes(); }
+
+    void read(std::uint64_t offset_bytes, std::span<std::byte> out) const override {
+        constexpr std::uint64_t kBlock = 65536;  // elements
+        constexpr std::uint64_t kNumber = sizeof(double);
+        std::vector<std::byte> exact;
+        std::vector<std::byte> rounded;
+        std::vector<std::byte> numbers;
+        std::vector<std::byte> changed;
+        while (!out.empty()) {
+            const std::uint64_t first = offset_bytes / type_bytes_;
+            const std::uint64_t skip = offset_bytes % type_bytes_;
+            const std::uint64_t count = std::min(kBlock, (skip + out.size() + type_bytes_ - 1) / type_bytes_);
+            exact.resize(static_cast<std::size_t>(count * type_bytes_));
+            rounded.resize(static_cast<std::size_t>(count * kNumber));
+            numbers.resize(rounded.size());
+            exact_->read(first * type_bytes_, exact);
+            rounded_->read(first * kNumber, rounded);
+            numbers_->read(first * kNumber, numbers);
+            if (rounded != numbers) {
+                changed.resize(exact.size());
+                unconverted_->read(first * type_bytes_, changed);
+                for (std::uint64_t i = 0; i < count; ++i) {
+                    if (std::memcmp(&rounded[i * kNumber], &numbers[i * kNumber], kNumber) != 0)
+                        std::memcpy(&exact[i * type_bytes_], &changed[i * type_bytes_], type_bytes_);
+                }
+            }
+            const auto size = std::min(out.size(), static_cast<std::size_t>(exact.size() - skip));
+            std::memcpy(out.data(), exact.data() + skip, size);
+            out = out.subspan(size);
+            offset_bytes += size;
+        }
+    }
+
+private:
+    std::uint64_t type_bytes_;
+    BlobPtr exact_;
+    BlobPtr rounded_;
+    BlobPtr numbers_;
+    BlobPtr unconverted_;
 };
 
 }  // namespace
 
 std::optional<DType> converted_dtype(const h5::Datatype& type) {
-    if (type.order == h5::ByteOrder::kVax) return std::nullopt;
+    if (const auto dtype = reordered_dtype(type)) return dtype;
     if (type.cls == h5::TypeClass::kFloat) {
         const bool is_narrow = type.fields.exponent_bits < 8 && type.fields.mantissa_bits <= 23;
         const bool is_any = type.fields.exponent_bits >= 1 && type.fields.exponent_bits <= 30 &&
@@ -198,7 +274,8 @@ std::optional<DType> converted_dtype(const h5::Datatype& type) {
 }
 
 bool converts_exactly(const h5::Datatype& type) {
-    return type.cls != h5::TypeClass::kFloat || (type.fields.exponent_bits < 11 && type.fields.mantissa_bits <= 52);
+    return type.cls != h5::TypeClass::kFloat || reordered_dtype(type) ||
+           (type.fields.exponent_bits < 11 && type.fields.mantissa_bits <= 52);
 }
 
 BlobPtr converted_blob(const h5::Datatype& type, BlobPtr elements) {
@@ -213,10 +290,13 @@ BlobPtr unconverted_blob(const h5::Datatype& type, BlobPtr numbers) {
     return std::make_shared<UnconvertedBlob>(type, std::move(numbers), *dtype);
 }
 
+BlobPtr exact_blob(const h5::Datatype& type, BlobPtr exact, BlobPtr numbers) {
+    return std::make_shared<ExactBlob>(type, std::move(exact), std::move(numbers));
+}
+
 bool is_wide_integer(const h5::Datatype& type) {
     const bool is_integer = type.cls == h5::TypeClass::kInteger || type.cls == h5::TypeClass::kBitField;
-    const bool has_order = type.order != h5::ByteOrder::kVax;
-    return is_integer && has_order && type.precision_bits > 64 &&
+    return is_integer && type.precision_bits > 64 &&
            std::uint64_t{type.bit_offset} + type.precision_bits <= std::uint64_t{type.size_bytes} * 8;
 }
 

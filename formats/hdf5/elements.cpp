@@ -114,6 +114,12 @@ Value ElementReader::tensor(DType dtype, const Dims& dims, BlobPtr data) {
     return Value::of(node);
 }
 
+/// Elements that no dtype holds, as the bytes that they are.
+Value ElementReader::raw_elements(const h5::Datatype& type, Dims dims, BlobPtr data) {
+    dims.push_back(type.size_bytes);
+    return tensor(DType::kUInt8, dims, std::move(data));
+}
+
 Value ElementReader::value(const h5::Datatype& type, const h5::Dataspace& space, const BlobPtr& data) {
     if (space.kind == h5::Dataspace::Kind::kNull) return {};
     const Dims& dims = space.dims;
@@ -123,14 +129,25 @@ Value ElementReader::value(const h5::Datatype& type, const h5::Dataspace& space,
         BlobPtr elements = !natural       ? converted_blob(type, data)
                            : swapped == 0 ? data
                                           : byte_swapped_blob(data, swapped);
-        if (!natural && !converts_exactly(type)) {
-            context_.warn(fmt::format("floats of {} bits are read as {}, which rounds them", type.precision_bits,
-                                      dtype_name(*dtype)));
+        const bool is_rounded = !natural && !converts_exactly(type);
+        if (is_rounded && rounded_bits_.insert(type.precision_bits).second) {
+            context_.warn(
+                fmt::format("floats of {} bits are shown as {}, which rounds them; their own bits are kept beside it",
+                            type.precision_bits, dtype_name(*dtype)));
         }
         const bool is_number = dims.empty() && !numpy_scalar_name(*dtype).empty();
-        if (!is_number) return tensor(*dtype, dims, std::move(elements));
+        if (!is_number) {
+            Value numbers = tensor(*dtype, dims, std::move(elements));
+            if (is_rounded) numbers.node()->set_attribute(kExactMark, raw_elements(type, dims, data));
+            return numbers;
+        }
         const std::string bytes = read_all(*elements, 16);
-        return h5::number_value(pool_, *dtype, reinterpret_cast<const std::byte*>(bytes.data()));
+        Value number = h5::number_value(pool_, *dtype, reinterpret_cast<const std::byte*>(bytes.data()));
+        if (is_rounded) {
+            if (number.node() == nullptr) number = pool_.typed_scalar(number, "");
+            number.node()->set_attribute(kExactMark, pool_.bytes(read_all(*data, type.size_bytes)));
+        }
+        return number;
     }
     if (type.cls == h5::TypeClass::kArray) {
         h5::Dataspace whole = space;
@@ -228,7 +245,10 @@ Value ElementReader::reference(const h5::Datatype& type, std::string_view elemen
     if (found.kind == h5::Reference::Kind::kAttribute)
         state.emplace_back("attribute", pool_.string(name_to_text(found.attribute)));
     if (found.kind == h5::Reference::Kind::kRegion) add_region(found.region, state);
-    return hdf5_object(pool_, kReferenceType, state);
+    Value object = hdf5_object(pool_, kReferenceType, state);
+    if (found.kind == h5::Reference::Kind::kRegion && found.file.empty())
+        object.node()->set_attribute(kSelectionMark, pool_.bytes(found.selection));
+    return object;
 }
 
 /// How many elements a region has, and its corners; of a region of single blocks or points, these.

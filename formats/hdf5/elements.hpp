@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,6 +31,7 @@ public:
 private:
     using Dims = std::vector<std::uint64_t>;
     Value tensor(DType dtype, const Dims& dims, BlobPtr data);
+    Value raw_elements(const h5::Datatype& type, Dims dims, BlobPtr data);
     Value columns(const h5::Datatype& type, const Dims& dims, const BlobPtr& data);
     Value nested(const h5::Datatype& type, const Dims& dims, const BlobPtr& data);
     Value item(const h5::Datatype& type, std::string_view element);
@@ -40,6 +42,7 @@ private:
     Pool& pool_;
     const Context& context_;
     std::vector<PendingReference> references_;
+    std::set<std::uint16_t> rounded_bits_;  ///< widths of floats that were warned of
     std::uint64_t items_ = 0;
 };
 

@@ -11,6 +11,7 @@
 #include "formats/shared/h5/cursor.hpp"
 #include "libckpt/elements.hpp"
 #include "libckpt/error.hpp"
+#include "libckpt/meaning.hpp"
 
 namespace ckpt::hdf5 {
 namespace {
@@ -166,7 +167,73 @@ bool flatten(const Value& value, const std::vector<std::uint64_t>& dims, std::ve
 }
 
 bool has_class(const Value& value) {
-    return value.node() != nullptr && (!value.node()->type.empty() || value.node()->recipe);
+    return value.node() != nullptr && (!value.node()->type.empty() || has_meaning_recipe(*value.node()));
+}
+
+/// What is kept of `count` floats that no dtype holds; nullptr where nothing fits.
+BlobPtr exact_elements(const h5::Datatype& type, const Value& value, std::uint64_t count) {
+    const Value* kept = value.node() == nullptr ? nullptr : value.node()->attribute(kExactMark);
+    if (kept == nullptr || converts_exactly(type)) return nullptr;
+    BlobPtr bytes;
+    if (kept->is(Kind::kBytes)) bytes = memory_blob(std::string(kept->as_bytes()));
+    if (kept->is(Kind::kTensor) && kept->tensor().dtype == DType::kUInt8 && kept->tensor().storage)
+        bytes = logical_blob(kept->tensor());
+    const auto wanted = product({count}, type.size_bytes);
+    return bytes && wanted && bytes->size_bytes() == *wanted ? bytes : nullptr;
+}
+
+/// Where elements are that no layout has to tell.
+bool is_on_cpu(const Storage& storage) {
+    return storage.location.empty() || storage.location == "cpu";
+}
+
+/// What a reference says; nullptr for values that are none.
+const DictNode* reference_state(const Value& value) {
+    const bool is_reference = value.is(Kind::kObject) && value.type() == kReferenceType && value.node()->recipe &&
+                              value.node()->recipe->state.is(Kind::kDict);
+    const DictNode* state = is_reference ? &value.node()->recipe->state.dict() : nullptr;
+    return state != nullptr && state->find("path") != nullptr ? state : nullptr;
+}
+
+bool is_object_reference(const Value& value) {
+    const DictNode* state = reference_state(value);
+    return state != nullptr && state->entries.size() == 1 && value.node()->attribute(kSelectionMark) == nullptr;
+}
+
+/// Of a reference to a region; nullptr for other values.
+const Value* selection_of(const Value& value) {
+    const Value* mark = reference_state(value) == nullptr ? nullptr : value.node()->attribute(kSelectionMark);
+    return mark != nullptr && mark->is(Kind::kBytes) ? mark : nullptr;
+}
+
+/// The older kind of reference (HDF5 before 1.12) that all references in lists are of; nullptr where none fits.
+h5::DatatypePtr older_reference_type(const Value& value) {
+    std::vector<Value> todo = {value};
+    bool has_object = false;
+    bool has_region = false;
+    while (!todo.empty()) {
+        const Value next = todo.back();
+        todo.pop_back();
+        if (next.is(Kind::kList)) {
+            todo.insert(todo.end(), next.sequence().items.begin(), next.sequence().items.end());
+        } else if (is_object_reference(next)) {
+            has_object = true;
+        } else if (selection_of(next) != nullptr) {
+            has_region = true;
+        } else if (!next.is_null()) {
+            return nullptr;
+        }
+    }
+    if (has_object && has_region) return nullptr;
+    auto type = std::make_shared<h5::Datatype>();
+    type->cls = h5::TypeClass::kReference;
+    type->reference = has_region ? h5::ReferenceKind::kRegion : h5::ReferenceKind::kObject;
+    type->size_bytes = has_region ? h5::kRegionReferenceBytes : h5::kObjectReferenceBytes;
+    return type;
+}
+
+bool is_revised_reference(const h5::Datatype& type) {
+    return type.cls == h5::TypeClass::kReference && type.reference == h5::ReferenceKind::kRevised;
 }
 
 std::optional<DType> number_dtype(const h5::Datatype& type) {
@@ -179,7 +246,8 @@ std::optional<DType> number_dtype(const h5::Datatype& type) {
 void TypeKeeper::keep(Value& value, const h5::DatatypePtr& type, const h5::Dataspace& space) {
     const bool is_tensor = value.is(Kind::kTensor);
     if (is_tensor && type == usual_ && value.tensor().dtype == usual_dtype_) return;
-    const auto written = h5::encode_type(*type);
+    const h5::DatatypePtr kept = is_revised_reference(*type) ? older_reference_type(value) : type;
+    const auto written = kept ? h5::encode_type(*kept) : std::nullopt;
     const std::size_t rank = space.dims.size();
     if (!written || (written->message == own_message(value) && (rank <= 1 || is_tensor))) {
         if (is_tensor) usual_ = type, usual_dtype_ = value.tensor().dtype;
@@ -257,7 +325,7 @@ TypeRestorer::MaybePart TypeRestorer::numbers(const h5::Datatype& type, const Va
                        [](std::int64_t a, std::uint64_t b) { return a >= 0 && std::uint64_t(a) == b; });
         // A tensor within another value has nowhere to keep more than its elements.
         const bool is_bare = !tensor.requires_grad && !tensor.conj && !tensor.neg && tensor.dict.is_null() &&
-                             !has_class(value) && tensor.storage && tensor.storage->location.empty();
+                             !has_class(value) && tensor.storage && is_on_cpu(*tensor.storage);
         if (!is_plain || !(is_outermost || is_bare)) return std::nullopt;
         blob = logical_blob(tensor);
     } else {
@@ -266,7 +334,11 @@ TypeRestorer::MaybePart TypeRestorer::numbers(const h5::Datatype& type, const Va
         if (!data) return std::nullopt;
         blob = memory_blob(data->bytes);
     }
-    if (!dtype_of(type)) return Part{unconverted_blob(type, std::move(blob))};
+    if (!dtype_of(type)) {
+        if (BlobPtr exact = exact_elements(type, value, blob->size_bytes() / dtype_width(dtype)))
+            return Part{exact_blob(type, std::move(exact), std::move(blob))};
+        return Part{unconverted_blob(type, std::move(blob))};
+    }
     const unsigned swapped = swapped_width(type);
     return Part{swapped == 0 ? std::move(blob) : byte_swapped_blob(std::move(blob), swapped)};
 }
@@ -334,14 +406,19 @@ bool TypeRestorer::add_item(const h5::Datatype& type, const Value& value, std::s
         case h5::TypeClass::kReference: {
             bytes.append(type.size_bytes, '\0');
             if (value.is_null()) return true;
-            const bool is_reference = value.is(Kind::kObject) && value.type() == kReferenceType &&
-                                      value.node()->recipe && value.node()->recipe->state.is(Kind::kDict);
-            const DictNode* state = is_reference ? &value.node()->recipe->state.dict() : nullptr;
-            const Value* path = state != nullptr && state->entries.size() == 1 ? state->find("path") : nullptr;
-            if (path == nullptr || !path->is(Kind::kString)) return false;
-            const auto target = target_(std::string(path->as_string()));
+            const Value* selection = selection_of(value);
+            const bool is_region = type.reference == h5::ReferenceKind::kRegion;
+            if (!(is_region ? selection != nullptr : is_object_reference(value))) return false;
+            const Value* path = reference_state(value)->find("path");
+            const auto target = path->is(Kind::kString) ? target_(std::string(path->as_string())) : std::nullopt;
             if (!target) return false;
-            part.references.push_back({at, *target});
+            if (is_region) {
+                h5::HeapItem item{at, 0, true, std::string(h5::kObjectReferenceBytes, '\0'), {{0, *target}}, {}};
+                item.bytes += selection->as_bytes();
+                part.items.push_back(std::move(item));
+            } else {
+                part.references.push_back({at, *target});
+            }
             return true;
         }
         case h5::TypeClass::kVlen: {

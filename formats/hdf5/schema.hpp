@@ -57,10 +57,14 @@ inline constexpr std::string_view kTypeMark = "hdf5:__type__";      ///< bytes: 
 inline constexpr std::string_view kShapeMark = "hdf5:__shape__";    ///< list: the dataspace, where items do not say it
 inline constexpr std::string_view kSoftLinksMark = "hdf5:__soft_links__";  ///< dict: link names to the paths they held
 inline constexpr std::string_view kLayoutMark = "hdf5:__layout__";         ///< text: chunks, filters, fill value
+/// Of floats that no dtype holds: the elements as they were, a tensor of bytes or, of one number, bytes.
+inline constexpr std::string_view kExactMark = "hdf5:__exact__";
+/// Of a reference to a region: bytes, the selection as the file had it.
+inline constexpr std::string_view kSelectionMark = "hdf5:__selection__";
 /// Whether a node attribute is one of these.
 constexpr bool is_mark(std::string_view name) {
     return name == kPackedMark || name == kTypeMark || name == kShapeMark || name == kSoftLinksMark ||
-           name == kLayoutMark;
+           name == kLayoutMark || name == kExactMark || name == kSelectionMark;
 }
 
 /// Whether the user's attribute of a name (`__x__`, backslashes before it or not) has a backslash more in the node.

@@ -31,6 +31,9 @@ BlobPtr converted_blob(const h5::Datatype& type, BlobPtr elements);
 /// Elements of an unusual type from numbers of its `converted_dtype`, computed when they are read. Numbers that the
 /// type has are those it had; others lose bits.
 BlobPtr unconverted_blob(const h5::Datatype& type, BlobPtr numbers);
+/// Elements of a float type that does not convert exactly: those of `exact`, a blob of such elements, but where a
+/// number is another than the element is read as, that number.
+BlobPtr exact_blob(const h5::Datatype& type, BlobPtr exact, BlobPtr numbers);
 /// Whether all values of the type are exact in its `converted_dtype`.
 bool converts_exactly(const h5::Datatype& type);
 

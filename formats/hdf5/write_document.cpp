@@ -668,8 +668,8 @@ WritePlan plan_document(const Document& document, h5::Codec codec, Layouts layou
     WritePlan plan = writer.run();
     if (writer.is_described()) {
         context.note(
-            "some values cannot be written in the HDF5 type of the original (references to regions, or to what no "
-            "path leads to): what is known of them is");
+            "some values cannot be written in the HDF5 type of the original (references to what no path leads to, to "
+            "attributes or into other files): what is known of them is");
     }
     return plan;
 }

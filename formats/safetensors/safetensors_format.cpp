@@ -6,6 +6,7 @@
 #include "formats/safetensors/write_document.hpp"
 #include "formats/shared/shards/shards.hpp"
 #include "libckpt/error.hpp"
+#include "libckpt/foreign_attributes.hpp"
 
 namespace ckpt {
 namespace {
@@ -60,15 +61,21 @@ public:
     }
 
     std::vector<Loss> preflight(const Document& document, const WriteOptions& options) const override {
-        return flat(document, options).losses;
+        std::vector<Loss> losses = flat(document, options).losses;
+        if (!options.keep_rest) {
+            // torch's, Julia's and NumPy's notes are about types that this layout has no tensors of anyway.
+            for (Loss& loss : attribute_losses(document, {"safetensors:", "torch:", "jld2:", "npy:", "pickle:"},
+                                               "a safetensors file"))
+                losses.push_back(std::move(loss));
+        }
+        return losses;
     }
 
     WritePlan plan(const Document& document, const WriteOptions& options, const Context& context) const override {
         if (!options.compress.empty()) throw Error(ErrorCode::kRefused, "safetensors files are not compressed");
         const st::Flat content = flat(document, options);
-        if (!content.losses.empty() && !options.allow_loss) {
-            throw_error(ErrorCode::kRefused, "{}: {}", content.losses.front().path, content.losses.front().what);
-        }
+        if (const auto losses = preflight(document, options); !losses.empty() && !options.allow_loss)
+            throw_error(ErrorCode::kRefused, "{}: {}", losses.front().path, losses.front().what);
         for (const std::string& note : content.notes) context.note(note);
         return st::plan_document(document, content, options);
     }

@@ -48,12 +48,15 @@ void read_bits(Datatype& type, Cursor& cursor) {
     type.bit_offset = cursor.u16();
     type.precision_bits = cursor.u16();
     require(type.size_bytes <= kMaxNumberBytes, "number of {} bytes", type.size_bytes);
+    require(type.order != ByteOrder::kVax || type.size_bytes % 2 == 0, "float in VAX order has {} bytes",
+            type.size_bytes);
     require(type.precision_bits > 0 && type.bit_offset + type.precision_bits <= 8 * type.size_bytes,
             "number of {} bytes has {} bits at bit {}", type.size_bytes, type.precision_bits, type.bit_offset);
 }
 
 void read_float(Datatype& type, unsigned bits, Cursor& cursor) {
-    const unsigned order = (bits & 1) | ((bits >> 5) & 2);
+    // Bit 6 counts from version 3 on; before, libhdf5 writes it for VAX order and reads big-endian.
+    const unsigned order = (bits & 1) | (type.version >= 3 ? (bits >> 5) & 2 : 0);
     require(order != 2, "float has an unknown byte order");
     type.order = order == 0 ? ByteOrder::kLittle : order == 1 ? ByteOrder::kBig : ByteOrder::kVax;
     FloatFields& fields = type.fields;

@@ -265,6 +265,17 @@ HeapValue H5File::heap_value(const Datatype& type, std::string_view element) con
     return value;
 }
 
+namespace {
+
+void read_region(Cursor& body, Reference& reference) {
+    const std::size_t begin = body.position();
+    Cursor bytes = body;
+    reference.region = read_selection(body);
+    reference.selection = bytes.take(body.position() - begin);
+}
+
+}  // namespace
+
 Reference H5File::reference(const Datatype& type, std::string_view element) const {
     require(type.cls == TypeClass::kReference, "element is of no reference type");
     Cursor cursor(element, image_->widths(), "reference");
@@ -283,7 +294,7 @@ Reference H5File::reference(const Datatype& type, std::string_view element) cons
     Cursor body(target, image_->widths(), "region reference");
     reference.kind = Reference::Kind::kRegion;
     reference.address = body.address();
-    reference.region = read_selection(body);
+    read_region(body, reference);
     return reference;
 }
 
@@ -310,7 +321,7 @@ Reference H5File::revised_reference(Cursor& cursor) const {
     if ((flags & kOtherFileFlag) != 0) reference.file = body.take(body.u16());
     if (kind == kRegion2) {
         body.skip(8);  // the selection's size and rank, which it says itself
-        reference.region = read_selection(body);
+        read_region(body, reference);
     } else if (kind == kAttribute2) {
         reference.attribute = body.take(body.u16());
     }

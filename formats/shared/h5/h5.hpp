@@ -159,6 +159,7 @@ struct Reference {
     enum class Kind : std::uint8_t { kNull, kObject, kRegion, kAttribute } kind = Kind::kNull;
     std::uint64_t address = 0;  ///< of the object's header; nothing says that there is one
     Selection region;           ///< kRegion
+    std::string selection;      ///< kRegion: the region as it stands in the file
     std::string attribute;      ///< kAttribute: its name
     std::string file;           ///< of the object, where that is another one; never opened
 };

@@ -36,12 +36,13 @@ WriteType complex_type(const WriteType& part);
 /// Variable-length UTF-8 text; no element may hold NUL.
 WriteType text_type();
 /// A type that was read, in the oldest version that says it. nullopt for what has none that every libhdf5 reads: the
-/// complex class of HDF5 2.0, revised and region references, types of files with addresses of other widths than 8.
+/// complex class of HDF5 2.0, revised references, types of files with addresses of other widths than 8.
 std::optional<WriteType> encode_type(const Datatype& type);
 
-/// Bytes of an element of a variable-length type, and of one reference to an object.
+/// Bytes of an element of a variable-length type, and of one reference to an object or to a region.
 inline constexpr std::uint32_t kHeapReferenceBytes = 16;
 inline constexpr std::uint32_t kObjectReferenceBytes = 8;
+inline constexpr std::uint32_t kRegionReferenceBytes = 12;
 
 struct WriteSpace {
     enum class Kind : std::uint8_t { kScalar, kSimple, kNull } kind = Kind::kScalar;
@@ -63,10 +64,12 @@ struct ReferencePlace {
     std::uint64_t offset_bytes = 0;
     std::uint32_t target = 0;
 };
-/// What an element of a variable-length type holds. The place in the data gets 16 bytes that lead to it.
+/// What an element of a variable-length type holds, or what a reference to a region says: the object's address and the
+/// selection. The place in the data gets 16 bytes that lead to it.
 struct HeapItem {
     std::uint64_t offset_bytes = 0;  ///< in the data, or in the bytes of the item that holds it
     std::uint32_t count = 0;         ///< of base elements; text: of bytes
+    bool is_region = false;          ///< a reference to a region: the place gets 12 bytes, which have no count
     std::string bytes;
     std::vector<ReferencePlace> references;
     std::vector<HeapItem> items;

@@ -35,7 +35,9 @@ void put_integer(std::string& out, const Datatype& type) {
 void put_float(std::string& out, const Datatype& type) {
     const FloatFields& fields = type.fields;
     const unsigned order = type.order == ByteOrder::kVax ? 0x41 : order_bit(type);
-    put_head(out, type, kPlainVersion, order | unsigned{fields.normalization} << 4 | unsigned{fields.sign} << 8,
+    // Earlier versions have no VAX order.
+    const unsigned version = type.order == ByteOrder::kVax ? kDenseVersion : kPlainVersion;
+    put_head(out, type, version, order | unsigned{fields.normalization} << 4 | unsigned{fields.sign} << 8,
              type.size_bytes);
     put(out, 2, type.bit_offset);
     put(out, 2, type.precision_bits);
@@ -96,6 +98,14 @@ bool put_vlen(std::string& out, const Datatype& type, unsigned depth) {
     return put_type(out, *type.base, depth + 1);
 }
 
+bool put_reference(std::string& out, const Datatype& type) {
+    const bool is_region = type.reference == ReferenceKind::kRegion;
+    const std::uint32_t size_bytes = is_region ? kRegionReferenceBytes : kObjectReferenceBytes;
+    if (type.reference == ReferenceKind::kRevised || type.size_bytes != size_bytes) return false;
+    put_head(out, type, kPlainVersion, is_region ? 1 : 0, size_bytes);
+    return true;
+}
+
 /// Recursion is bounded by kMaxTypeDepth, which no type that was read exceeds.
 bool put_type(std::string& out, const Datatype& type, unsigned depth) {
     if (depth > kMaxTypeDepth) return false;
@@ -117,9 +127,7 @@ bool put_type(std::string& out, const Datatype& type, unsigned depth) {
         case TypeClass::kOpaque:
             return put_opaque(out, type);
         case TypeClass::kReference:
-            if (type.reference != ReferenceKind::kObject || type.size_bytes != 8) return false;
-            put_head(out, type, kPlainVersion, 0, type.size_bytes);
-            return true;
+            return put_reference(out, type);
         case TypeClass::kCompound:
             return put_compound(out, type, depth);
         case TypeClass::kEnum:

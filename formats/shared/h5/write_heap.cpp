@@ -24,8 +24,9 @@ void ElementHeap::add(std::string& bytes, const std::vector<HeapItem>& items) {
     for (const HeapItem& item : items) {
         std::string content = item.bytes;
         add(content, item.items);
-        bytes.replace(static_cast<std::size_t>(item.offset_bytes), kHeapReferenceBytes,
-                      add(content, item.count, item.references));
+        std::string place = add(content, item.count, item.references);
+        if (item.is_region) place.erase(0, kHeapReferenceBytes - kRegionReferenceBytes);
+        bytes.replace(static_cast<std::size_t>(item.offset_bytes), place.size(), place);
     }
 }
 

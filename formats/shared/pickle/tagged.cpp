@@ -530,6 +530,10 @@ Value with_hashable_keys(Pool& scratch, const Value& value, const std::function<
 }
 
 void restore_tagged_values(Document& document) {
+    restore_tagged_values(document.pool(), document.root);
+}
+
+void restore_tagged_values(Pool& pool, Value& root) {
     std::unordered_map<const Node*, Value> restored;
     std::unordered_set<Node*> seen;
     std::vector<Node*> todo;
@@ -546,7 +550,7 @@ void restore_tagged_values(Document& document) {
             const Entries tags =
                 node->kind == Kind::kTuple ? tags_in(static_cast<const SequenceNode&>(*node)) : Entries();
             const Entries& entries = node->kind == Kind::kTuple ? tags : static_cast<const DictNode&>(*node).entries;
-            if (Node* made = Restorer(document.pool(), entries).run()) {
+            if (Node* made = Restorer(pool, entries).run()) {
                 value = Value::of(made);
                 restored.emplace(node, value);
                 seen.insert(made);
@@ -555,7 +559,7 @@ void restore_tagged_values(Document& document) {
         }
         todo.push_back(node);
     };
-    meet(document.root);
+    meet(root);
     while (!todo.empty()) {
         Node* node = todo.back();
         todo.pop_back();

@@ -39,5 +39,7 @@ Value with_hashable_keys(Pool& scratch, const Value& value, const std::function<
 /// Puts the values back that tagged dicts and tuples stand for, everywhere in the document. What only looks alike stays
 /// so.
 void restore_tagged_values(Document& document);
+/// The same everywhere below a value, and for itself.
+void restore_tagged_values(Pool& pool, Value& root);
 
 }  // namespace ckpt
