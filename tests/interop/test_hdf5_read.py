@@ -398,7 +398,7 @@ def wide_numbers(folder):
         create(file, "quad", kind, len(floats["quad"]), b"".join(map(quad, floats["quad"])))
     again = folder / "wide_again.h5"
     code, out, err = run(options.ckpt, "convert", path, again)
-    tally.check(code == 0 and "floats of 128 bits are read as float64" in err, f"convert: {code} {err}")
+    tally.check(code == 0 and "floats of 128 bits are shown as float64" in err, f"convert: {code} {err}")
     for file in (path, again):
         entries = {e["path"]: e for e in json.loads(run(options.ckpt, "inspect", "--json", "--digest=sha256", file)[1])["entries"]}
         for name, values in integers.items():
