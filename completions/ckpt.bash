@@ -21,8 +21,8 @@ _ckpt() {
         path) words="--next --by --pattern" ;;
         inspect) words="--stats --from --all --depth --tensors --json --digest --allow-huge" ;;
         get) words="--from --json" ;;
-        convert) words="--from --all --trainer --to --compress --codec --keep-layout --julia --shard-size --shards --metadata --weights-only --overwrite --max-output --allow-huge --allow-loss" ;;
-        extract) words="--output --from --all --model-only --role --select --drop --rest --salvage --to --compress --codec --keep-layout --julia --shard-size --shards --metadata --weights-only --overwrite --max-output --allow-huge --allow-loss" ;;
+        convert) words="--from --all --trainer --to --compress --codec --keep-layout --julia --shard-size --shards --metadata --weights-only --overwrite --max-output --allow-huge --allow-loss --cast --cast-only" ;;
+        extract) words="--output --from --all --model-only --role --select --drop --rest --salvage --to --compress --codec --keep-layout --julia --shard-size --shards --metadata --weights-only --overwrite --max-output --allow-huge --allow-loss --ema --strip-prefix --add-prefix --rename --cast --cast-only --contiguous" ;;
         merge) words="--output --from --direction --to --compress --codec --keep-layout --julia --shard-size --shards --metadata --weights-only --overwrite --max-output --allow-huge --allow-loss" ;;
         diff) words="--rtol --atol --ulp --ignore --names-only --values-only --limit --from --json" ;;
         prune) words="--keep-last --keep-first --keep-every --closest --keep-best --metric --mode --keep-within --keep-hourly --keep-daily --keep-weekly --keep --keep-glob --remove-invalid --remove-tmp --min-age --full --strip --trash --dry-run --yes --unsafe-allow-remove-all --recursive --json --by --pattern" ;;

@@ -57,6 +57,8 @@ complete -c ckpt -n '__fish_seen_subcommand_from convert' -l max-output
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l all
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l allow-huge
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l allow-loss
+complete -c ckpt -n '__fish_seen_subcommand_from convert' -l cast
+complete -c ckpt -n '__fish_seen_subcommand_from convert' -l cast-only
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l output
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l from
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l model-only
@@ -79,6 +81,13 @@ complete -c ckpt -n '__fish_seen_subcommand_from extract' -l max-output
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l all
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l allow-huge
 complete -c ckpt -n '__fish_seen_subcommand_from extract' -l allow-loss
+complete -c ckpt -n '__fish_seen_subcommand_from extract' -l ema
+complete -c ckpt -n '__fish_seen_subcommand_from extract' -l strip-prefix
+complete -c ckpt -n '__fish_seen_subcommand_from extract' -l add-prefix
+complete -c ckpt -n '__fish_seen_subcommand_from extract' -l rename
+complete -c ckpt -n '__fish_seen_subcommand_from extract' -l cast
+complete -c ckpt -n '__fish_seen_subcommand_from extract' -l cast-only
+complete -c ckpt -n '__fish_seen_subcommand_from extract' -l contiguous
 complete -c ckpt -n '__fish_seen_subcommand_from merge' -l output
 complete -c ckpt -n '__fish_seen_subcommand_from merge' -l from
 complete -c ckpt -n '__fish_seen_subcommand_from merge' -l direction

@@ -1,9 +1,11 @@
 // ckpt convert: any layout to any layout.
 #include <CLI/CLI.hpp>
 
+#include "libckpt/copy_tree.hpp"
 #include "libckpt/trainer_keys.hpp"
 #include "tools/command.hpp"
 #include "tools/options.hpp"
+#include "tools/transform_options.hpp"
 
 namespace ckpt {
 namespace {
@@ -22,6 +24,7 @@ public:
         app.add_flag(
             "--trainer", trainer_,
             "Name the parts of a sharded Lightning checkpoint as a Trainer's file has them, so that it resumes");
+        cast_.declare(app);
         output_.declare(app);
     }
 
@@ -33,7 +36,11 @@ public:
         refuse_same_file(input_, output_file_);
         add_aliases(document);
         if (trainer_) rename_for_trainer(document);
-        return write_document(session, document, output_file_, output_);
+        if (cast_.is_given()) document = copied_tree(document);
+        cast_.apply(session, document);
+        const ExitCode code = write_document(session, document, output_file_, output_);
+        if (code == ExitCode::kYes) cast_.report(session);
+        return code;
     }
 
 private:
@@ -49,6 +56,7 @@ private:
     bool trainer_ = false;
     std::string input_, output_file_, from_;
     bool all_ = false;
+    CastOptions cast_;
     OutputOptions output_;
 };
 

@@ -1,0 +1,2 @@
+cd "$DATA"
+ckpt extract run/epoch-40.pt --ema -o "$OLDPWD/n.pt"
