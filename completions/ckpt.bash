@@ -12,6 +12,8 @@ _ckpt() {
         --codec) COMPREPLY=($(compgen -W "auto raw" -- "$cur")); return ;;
         --julia) COMPREPLY=($(compgen -W "dict namedtuple" -- "$cur")); return ;;
         --role) COMPREPLY=($(compgen -W "model optimizer scheduler hyper-parameters log other" -- "$cur")); return ;;
+        --prefer) COMPREPLY=($(compgen -W "first last" -- "$cur")); return ;;
+        --cast) COMPREPLY=($(compgen -W "bf16 f16 f32 f64 f8_e4m3 f8_e5m2" -- "$cur")); return ;;
         --direction) COMPREPLY=($(compgen -W "min max" -- "$cur")); return ;;
         --digest) COMPREPLY=($(compgen -W "xxh3 sha256" -- "$cur")); return ;;
     esac
@@ -23,7 +25,7 @@ _ckpt() {
         get) words="--from --json" ;;
         convert) words="--from --all --trainer --to --compress --codec --keep-layout --julia --shard-size --shards --metadata --weights-only --overwrite --max-output --allow-huge --allow-loss --cast --cast-only" ;;
         extract) words="--output --from --all --model-only --role --select --drop --rest --salvage --to --compress --codec --keep-layout --julia --shard-size --shards --metadata --weights-only --overwrite --max-output --allow-huge --allow-loss --ema --strip-prefix --add-prefix --rename --cast --cast-only --contiguous" ;;
-        merge) words="--output --from --direction --to --compress --codec --keep-layout --julia --shard-size --shards --metadata --weights-only --overwrite --max-output --allow-huge --allow-loss" ;;
+        merge) words="--output --from --direction --to --compress --codec --keep-layout --julia --shard-size --shards --metadata --weights-only --overwrite --max-output --allow-huge --allow-loss --last --prior-to --up-to --at --by --pattern --average --weights --ema --slerp --base --task-arithmetic --ties --dare --lambda --density --seed --average-also --fast --cast --cast-only --union --prefer" ;;
         diff) words="--rtol --atol --ulp --ignore --names-only --values-only --limit --from --json" ;;
         prune) words="--keep-last --keep-first --keep-every --closest --keep-best --metric --mode --keep-within --keep-hourly --keep-daily --keep-weekly --keep --keep-glob --remove-invalid --remove-tmp --min-age --full --strip --trash --dry-run --yes --unsafe-allow-remove-all --recursive --json --by --pattern" ;;
         verify) words="--full --values --from --json --by --pattern" ;;

@@ -6,7 +6,7 @@ complete -c ckpt -n __fish_use_subcommand -f -a inspect -d 'show what is in a ch
 complete -c ckpt -n __fish_use_subcommand -f -a get -d 'print one value of a checkpoint'
 complete -c ckpt -n __fish_use_subcommand -f -a convert -d 'convert a checkpoint to another layout'
 complete -c ckpt -n __fish_use_subcommand -f -a extract -d 'take a part of a checkpoint'
-complete -c ckpt -n __fish_use_subcommand -f -a merge -d 'join the histories of searches or calibrations'
+complete -c ckpt -n __fish_use_subcommand -f -a merge -d 'average checkpoints, unite their parts, join histories'
 complete -c ckpt -n __fish_use_subcommand -f -a diff -d 'compare two checkpoints'
 complete -c ckpt -n __fish_use_subcommand -f -a verify -d 'check whether checkpoints are whole'
 complete -c ckpt -n __fish_use_subcommand -f -a prune -d 'remove checkpoints by rules of what to keep'
@@ -104,6 +104,29 @@ complete -c ckpt -n '__fish_seen_subcommand_from merge' -l overwrite
 complete -c ckpt -n '__fish_seen_subcommand_from merge' -l max-output
 complete -c ckpt -n '__fish_seen_subcommand_from merge' -l allow-huge
 complete -c ckpt -n '__fish_seen_subcommand_from merge' -l allow-loss
+complete -c ckpt -n '__fish_seen_subcommand_from merge' -l last
+complete -c ckpt -n '__fish_seen_subcommand_from merge' -l prior-to
+complete -c ckpt -n '__fish_seen_subcommand_from merge' -l up-to
+complete -c ckpt -n '__fish_seen_subcommand_from merge' -l at
+complete -c ckpt -n '__fish_seen_subcommand_from merge' -l by
+complete -c ckpt -n '__fish_seen_subcommand_from merge' -l pattern
+complete -c ckpt -n '__fish_seen_subcommand_from merge' -l average
+complete -c ckpt -n '__fish_seen_subcommand_from merge' -l weights
+complete -c ckpt -n '__fish_seen_subcommand_from merge' -l ema
+complete -c ckpt -n '__fish_seen_subcommand_from merge' -l slerp
+complete -c ckpt -n '__fish_seen_subcommand_from merge' -l base
+complete -c ckpt -n '__fish_seen_subcommand_from merge' -l task-arithmetic
+complete -c ckpt -n '__fish_seen_subcommand_from merge' -l ties
+complete -c ckpt -n '__fish_seen_subcommand_from merge' -l dare
+complete -c ckpt -n '__fish_seen_subcommand_from merge' -l lambda
+complete -c ckpt -n '__fish_seen_subcommand_from merge' -l density
+complete -c ckpt -n '__fish_seen_subcommand_from merge' -l seed
+complete -c ckpt -n '__fish_seen_subcommand_from merge' -l average-also
+complete -c ckpt -n '__fish_seen_subcommand_from merge' -l fast
+complete -c ckpt -n '__fish_seen_subcommand_from merge' -l cast
+complete -c ckpt -n '__fish_seen_subcommand_from merge' -l cast-only
+complete -c ckpt -n '__fish_seen_subcommand_from merge' -l union
+complete -c ckpt -n '__fish_seen_subcommand_from merge' -l prefer
 complete -c ckpt -n '__fish_seen_subcommand_from prune' -l keep-last
 complete -c ckpt -n '__fish_seen_subcommand_from prune' -l keep-first
 complete -c ckpt -n '__fish_seen_subcommand_from prune' -l keep-every

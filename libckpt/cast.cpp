@@ -6,7 +6,6 @@
 #include <cmath>
 #include <cstring>
 #include <map>
-#include <mutex>
 #include <type_traits>
 #include <unordered_set>
 #include <utility>
@@ -15,6 +14,7 @@
 #include "libckpt/elements.hpp"
 #include "libckpt/error.hpp"
 #include "libckpt/numbers.hpp"
+#include "libckpt/once_counter.hpp"
 #include "libckpt/storages.hpp"
 
 namespace ckpt {
@@ -29,27 +29,6 @@ bool is_float(DType dtype) {
 bool is_integer(DType dtype) {
     const DTypeClass cls = dtype_info(dtype).cls;
     return cls == DTypeClass::kSigned || cls == DTypeClass::kUnsigned || cls == DTypeClass::kBool;
-}
-
-/// Magnitudes from which on a finite number is rounded to what is no number, or to a smaller one.
-double overflow_from(DType dtype) {
-    switch (dtype) {
-        case DType::kFloat16:
-            return 65520;
-        case DType::kBFloat16:
-            return 0x1.ffp127;
-        case DType::kFloat32:
-            return 0x1.ffffffp127;
-        case DType::kFloat8E4M3FN:
-            return std::nextafter(464.0f, 465.0f);  // 464 itself is a tie, whose even neighbour is 448
-        case DType::kFloat8E5M2:
-        case DType::kFloat8E5M2FNUZ:
-            return 61440;
-        case DType::kFloat8E4M3FNUZ:
-            return 248;
-        default:
-            return HUGE_VAL;
-    }
 }
 
 template <typename T>
@@ -85,7 +64,7 @@ public:
           to_(to),
           from_width_(dtype_width(from)),
           to_width_(dtype_width(to)),
-          too_large_(std::move(too_large)) {}
+          overflow_(std::move(too_large)) {}
 
     std::uint64_t size_bytes() const noexcept override { return elements_->size_bytes() / from_width_ * to_width_; }
 
@@ -118,7 +97,7 @@ private:
             const auto size = static_cast<std::size_t>(std::min(piece, count));
             elements_->read(first * from_width_, bytes.span().first(size * from_width_));
             const std::size_t beyond = cast_piece(bytes.data(), size, out);
-            if (beyond != 0) note_beyond(first, size, beyond, bytes.data());
+            if (beyond != 0) note_beyond(first, size, bytes.data());
             out += size * to_width_;
             first += size;
             count -= size;
@@ -140,7 +119,7 @@ private:
         std::array<T, kBlock> numbers;
         std::size_t beyond = 0;
         const double limit = overflow_from(to_);
-        const bool is_counted = too_large_ && std::isfinite(limit) && limit < greatest_finite(from_);
+        const bool is_counted = overflow_.is_wanted() && std::isfinite(limit) && limit < greatest_finite(from_);
         for (std::size_t at = 0; at < count; at += kBlock) {
             const auto block = std::span<T>(numbers).first(std::min(kBlock, count - at));
             decode_numbers(from_, bytes + at * from_width_, block);
@@ -167,43 +146,16 @@ private:
         }
     }
 
-    /// Each element is counted once, however often it is read.
-    void note_beyond(std::uint64_t first, std::size_t count, std::size_t beyond, const std::byte* bytes) const {
-        const std::scoped_lock lock(mutex_);
-        const std::uint64_t end = first + count;
-        auto next = counted_.upper_bound(first);
-        if (next != counted_.begin() && std::prev(next)->second >= end) return;
-        const bool is_new = (next == counted_.begin() || std::prev(next)->second <= first) &&
-                            (next == counted_.end() || next->first >= end);
-        if (is_new) {
-            *too_large_ += beyond;
-        } else {
-            Buffer out(count * to_width_);
-            for (std::size_t i = 0; i < count; ++i) {
-                auto after = counted_.upper_bound(first + i);
-                const bool is_known = after != counted_.begin() && std::prev(after)->second > first + i;
-                if (!is_known) *too_large_ += cast_piece(bytes + i * from_width_, 1, out.data());
-            }
-        }
-        std::uint64_t begin = first, last = end;
-        for (auto it = next == counted_.begin() ? next : std::prev(next); it != counted_.end() && it->first <= last;) {
-            if (it->second < begin) {
-                ++it;
-                continue;
-            }
-            begin = std::min(begin, it->first);
-            last = std::max(last, it->second);
-            it = counted_.erase(it);
-        }
-        counted_[begin] = last;
+    void note_beyond(std::uint64_t first, std::size_t count, const std::byte* bytes) const {
+        std::byte ignored[8];
+        overflow_.add(first, count,
+                      [&](std::size_t i) { return cast_piece(bytes + i * from_width_, 1, ignored) != 0; });
     }
 
     BlobPtr elements_;
     DType from_, to_;
     unsigned from_width_, to_width_;
-    std::shared_ptr<std::atomic<std::uint64_t>> too_large_;
-    mutable std::mutex mutex_;
-    mutable std::map<std::uint64_t, std::uint64_t> counted_;  ///< beginnings and ends of what was counted
+    mutable OnceCounter overflow_;
 };
 
 bool is_exact(const Glob& glob) {
@@ -225,16 +177,6 @@ bool is_wanted(const PlacedTensor& placed, DType to, const std::vector<Glob>& on
         throw_error(ErrorCode::kRefused, "'{}' is {}, which cannot be cast to {}", placed.path, dtype_name(from),
                     dtype_name(to));
     return false;
-}
-
-/// What told how the file had the elements: of no use for others.
-void drop_stored_type(TensorNode& tensor) {
-    if (!tensor.attributes) return;
-    std::erase_if(*tensor.attributes, [](const auto& attribute) {
-        const std::string_view name = std::string_view(attribute.first).substr(attribute.first.find(':') + 1);
-        return (name.starts_with("__") && name.ends_with("__")) || name == "type" || name == "dtype" ||
-               name == "byteorder" || name == "frombuffer";
-    });
 }
 
 }  // namespace
@@ -280,6 +222,15 @@ std::optional<DType> dtype_from_short_name(std::string_view name) noexcept {
 BlobPtr cast_blob(BlobPtr elements, DType from, DType to, std::shared_ptr<std::atomic<std::uint64_t>> too_large) {
     if (from == to) return elements;
     return std::make_shared<CastBlob>(std::move(elements), from, to, std::move(too_large));
+}
+
+void drop_stored_type(TensorNode& tensor) {
+    if (!tensor.attributes) return;
+    std::erase_if(*tensor.attributes, [](const auto& attribute) {
+        const std::string_view name = std::string_view(attribute.first).substr(attribute.first.find(':') + 1);
+        return (name.starts_with("__") && name.ends_with("__")) || name == "type" || name == "dtype" ||
+               name == "byteorder" || name == "frombuffer";
+    });
 }
 
 CastResult cast_tensors(Document& document, DType to, const std::vector<Glob>& only) {

@@ -36,6 +36,9 @@ struct CastResult {
 /// beyond the range of a float dtype.
 BlobPtr cast_blob(BlobPtr elements, DType from, DType to, std::shared_ptr<std::atomic<std::uint64_t>> too_large);
 
+/// Forgets what told how a file had the elements of a tensor: of no use for those of another dtype.
+void drop_stored_type(TensorNode& tensor);
+
 /// Casts the floating-point tensors of a document that was copied (`copied_tree`), or, where patterns are given, the
 /// tensors whose path one of them matches, integers too. Strides and ties stay. Quantized tensors, complex ones and
 /// such whose elements share bytes stay as they are; named by a pattern without `*` or `?` they are refused (Error,

@@ -301,6 +301,26 @@ double greatest_finite(DType dtype) noexcept {
     }
 }
 
+double overflow_from(DType dtype) noexcept {
+    switch (dtype) {
+        case DType::kFloat16:
+            return 65520;
+        case DType::kBFloat16:
+            return 0x1.ffp127;
+        case DType::kFloat32:
+            return 0x1.ffffffp127;
+        case DType::kFloat8E4M3FN:
+            return std::nextafter(464.0f, 465.0f);  // 464 itself is a tie, whose even neighbour is 448
+        case DType::kFloat8E5M2:
+        case DType::kFloat8E5M2FNUZ:
+            return 61440;
+        case DType::kFloat8E4M3FNUZ:
+            return 248;
+        default:
+            return HUGE_VAL;
+    }
+}
+
 unsigned significant_bits(DType dtype) noexcept {
     switch (dtype) {
         case DType::kFloat16:

@@ -33,6 +33,9 @@ void encode_numbers(DType dtype, std::span<const float> numbers, std::byte* out)
 
 /// The largest finite number of a float dtype; infinity for others.
 double greatest_finite(DType dtype) noexcept;
+/// Magnitudes from which on a finite number is too large for a float dtype: rounded, it is infinite, NaN, or (e4m3fn)
+/// the greatest there is. Infinity for dtypes with no such bound.
+double overflow_from(DType dtype) noexcept;
 /// How many bits of a number a float dtype keeps, the leading one counted; 0 for others.
 unsigned significant_bits(DType dtype) noexcept;
 

@@ -27,20 +27,26 @@ void CastOptions::declare(CLI::App& app) {
         ->allow_extra_args(false);
 }
 
-void CastOptions::apply(const Session& session, Document& document) {
-    if (to.empty()) {
-        if (!only.empty()) throw Error(ErrorCode::kUsage, "--cast-only says what to cast, --cast to what: give both");
-        return;
-    }
-    const DType dtype = *dtype_from_short_name(to);
-    const auto cls = dtype_info(dtype).cls;
-    if (cls != DTypeClass::kFloat && only.empty())
+void CastOptions::check() const {
+    if (to.empty() && !only.empty())
+        throw Error(ErrorCode::kUsage, "--cast-only says what to cast, --cast to what: give both");
+    if (!to.empty() && only.empty() && dtype_info(*dtype_from_short_name(to)).cls != DTypeClass::kFloat)
         throw_error(ErrorCode::kUsage, "--cast {} makes integers of floats: say of which with --cast-only", to);
+}
+
+void CastOptions::apply(const Session& session, Document& document) {
+    check();
+    if (to.empty()) return;
+    const DType dtype = *dtype_from_short_name(to);
     std::vector<Glob> globs;
     for (const std::string& pattern : only) globs.emplace_back(pattern);
     CastResult result = cast_tensors(document, dtype, globs);
     if (result.tensors == 0) session.context().note(fmt::format("no tensor is cast to {}", dtype_name(dtype)));
-    for (CastOverflow& storage : result.overflow) overflow_.push_back(std::move(storage));
+    take(std::move(result.overflow));
+}
+
+void CastOptions::take(std::vector<CastOverflow> overflow) {
+    for (CastOverflow& storage : overflow) overflow_.push_back(std::move(storage));
 }
 
 void CastOptions::report(Session& session) const {

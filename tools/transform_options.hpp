@@ -20,8 +20,12 @@ struct CastOptions {
     std::vector<std::string> only;
     void declare(CLI::App& app);
     bool is_given() const noexcept { return !to.empty(); }
+    /// Throws Error (kUsage) for what does not go together.
+    void check() const;
     /// Casts tensors of a document of one's own (`copied_tree`); notes what there is to note.
     void apply(const Session& session, Document& document);
+    /// What was cast elsewhere, to be reported, too.
+    void take(std::vector<CastOverflow> overflow);
     /// After writing: numbers that were too large, on stderr.
     void report(Session& session) const;
 
