@@ -2,7 +2,7 @@
 include(CMakePackageConfigHelpers)
 
 set(CKPT_LIBRARIES ckpt_core ckpt_h5 ckpt_zip ckpt_gzip ckpt_pickle ckpt_npy ckpt_views ckpt_value_text ckpt_json ckpt_shards ckpt_torch_archive ckpt_safetensors_header ckpt_native ckpt_torch ckpt_hdf5
-    ckpt_jld2 ckpt_pickle_layout ckpt_npy_layout ckpt_pyhopper ckpt_blackit ckpt_safetensors ckpt_zero ckpt_dcp ckpt_formats)
+    ckpt_jld2 ckpt_pickle_layout ckpt_npy_layout ckpt_pyhopper ckpt_blackit ckpt_safetensors ckpt_zero ckpt_dcp ckpt_scan ckpt_formats)
 install(TARGETS ckpt RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(TARGETS ${CKPT_LIBRARIES} EXPORT ckptTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(DIRECTORY libckpt DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.hpp")

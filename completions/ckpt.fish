@@ -8,6 +8,7 @@ complete -c ckpt -n __fish_use_subcommand -f -a convert -d 'convert a checkpoint
 complete -c ckpt -n __fish_use_subcommand -f -a extract -d 'take a part of a checkpoint'
 complete -c ckpt -n __fish_use_subcommand -f -a merge -d 'average checkpoints, unite their parts, join histories'
 complete -c ckpt -n __fish_use_subcommand -f -a diff -d 'compare two checkpoints'
+complete -c ckpt -n __fish_use_subcommand -f -a scan -d 'show what loading a file would name and run'
 complete -c ckpt -n __fish_use_subcommand -f -a verify -d 'check whether checkpoints are whole'
 complete -c ckpt -n __fish_use_subcommand -f -a prune -d 'remove checkpoints by rules of what to keep'
 complete -c ckpt -n __fish_use_subcommand -f -a formats -d 'list the layouts'
@@ -162,6 +163,9 @@ complete -c ckpt -n '__fish_seen_subcommand_from diff' -l values-only
 complete -c ckpt -n '__fish_seen_subcommand_from diff' -l limit
 complete -c ckpt -n '__fish_seen_subcommand_from diff' -l from
 complete -c ckpt -n '__fish_seen_subcommand_from diff' -l json
+complete -c ckpt -n '__fish_seen_subcommand_from scan' -l all
+complete -c ckpt -n '__fish_seen_subcommand_from scan' -l json
+complete -c ckpt -n '__fish_seen_subcommand_from scan' -l jsonl
 complete -c ckpt -n '__fish_seen_subcommand_from verify' -l full
 complete -c ckpt -n '__fish_seen_subcommand_from verify' -l values
 complete -c ckpt -n '__fish_seen_subcommand_from verify' -l from

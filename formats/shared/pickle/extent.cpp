@@ -5,35 +5,13 @@
 #include <cstring>
 #include <span>
 
+#include "formats/shared/pickle/opcodes.hpp"
 #include "libckpt/error.hpp"
 
 namespace ckpt {
 namespace {
 
 constexpr std::uint64_t kStepBytes = std::uint64_t{1} << 16;
-
-/// What follows an opcode: bytes of a number, a run of bytes behind its length, lines.
-enum class Argument : std::uint8_t { kNumber, kRun, kLine, kTwoLines, kNone };
-struct Form {
-    Argument argument;
-    std::uint8_t width;  ///< of the number or length
-};
-
-Form form_of(unsigned char opcode) {
-    const auto is_one_of = [opcode](std::string_view set) {
-        return set.find(static_cast<char>(opcode)) != std::string_view::npos;
-    };
-    if (is_one_of("Kqh\x80\x82")) return {Argument::kNumber, 1};
-    if (is_one_of("M\x83")) return {Argument::kNumber, 2};
-    if (is_one_of("Jrj\x84")) return {Argument::kNumber, 4};
-    if (is_one_of("G\x95")) return {Argument::kNumber, 8};
-    if (is_one_of("CU\x8a\x8c")) return {Argument::kRun, 1};
-    if (is_one_of("BTX\x8b")) return {Argument::kRun, 4};
-    if (is_one_of("\x8d\x8e\x96")) return {Argument::kRun, 8};
-    if (is_one_of("ILFSVPpg")) return {Argument::kLine, 0};
-    if (is_one_of("ci")) return {Argument::kTwoLines, 0};
-    return {Argument::kNone, 0};
-}
 
 /// A file's bytes from a place on, read as far as they are looked at.
 class Scanner {
@@ -48,17 +26,17 @@ public:
             const auto opcode = static_cast<unsigned char>(bytes_[static_cast<std::size_t>(at_++)]);
             if (opcode == '.') return cut("");
             if (opcode > 0x98) return cut("");
-            const Form form = form_of(opcode);
+            const OpcodeForm form = opcode_form(opcode);
             std::uint64_t wanted = form.width;
             bool is_there = true;
-            if (form.argument == Argument::kLine || form.argument == Argument::kTwoLines) {
-                is_there = line() && (form.argument == Argument::kLine || line());
-            } else if (form.argument != Argument::kNone) {
+            if (form.argument == OpcodeArgument::kLine || form.argument == OpcodeArgument::kTwoLines) {
+                is_there = line() && (form.argument == OpcodeArgument::kLine || line());
+            } else if (form.argument != OpcodeArgument::kNone) {
                 is_there = has(wanted);
                 std::uint64_t number = 0;
                 if (is_there) std::memcpy(&number, bytes_.data() + at_, form.width);
                 if (is_there) at_ += wanted;
-                if (is_there && form.argument == Argument::kRun) {
+                if (is_there && form.argument == OpcodeArgument::kRun) {
                     wanted = number;
                     is_there = has(wanted);
                     if (is_there) at_ += wanted;

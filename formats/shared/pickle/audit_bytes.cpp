@@ -1,0 +1,70 @@
+// The window, and what heads tell.
+#include "formats/shared/pickle/audit_bytes.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <span>
+
+#include "formats/shared/pickle/audit.hpp"
+
+namespace ckpt {
+namespace {
+
+constexpr std::uint64_t kWindowBytes = std::uint64_t{1} << 16;
+
+}  // namespace
+
+std::optional<std::uint64_t> AuditBytes::number(unsigned width) {
+    if (width > left()) {
+        at_ = size_;
+        return std::nullopt;
+    }
+    std::uint64_t value = 0;
+    for (unsigned i = 0; i < width; ++i) value |= std::uint64_t{*byte()} << (8 * i);
+    return value;
+}
+
+std::optional<AuditBytes::Line> AuditBytes::line() {
+    const std::uint64_t begin = at_;
+    for (std::uint64_t from = at_; from < size_;) {
+        if (from < window_begin_ || from - window_begin_ >= window_.size()) load(from);
+        const std::size_t within = static_cast<std::size_t>(from - window_begin_);
+        const std::size_t found = window_.find('\n', within);
+        if (found != std::string::npos) {
+            at_ = window_begin_ + found + 1;
+            return Line{begin, at_ - 1 - begin};
+        }
+        from = window_begin_ + window_.size();
+    }
+    return std::nullopt;
+}
+
+std::string AuditBytes::range(std::uint64_t begin, std::uint64_t size) const {
+    if (begin >= window_begin_ && begin + size <= window_begin_ + window_.size())
+        return window_.substr(static_cast<std::size_t>(begin - window_begin_), static_cast<std::size_t>(size));
+    std::string bytes(static_cast<std::size_t>(size), '\0');
+    blob_->read(begin, std::as_writable_bytes(std::span(bytes.data(), bytes.size())));
+    return bytes;
+}
+
+void AuditBytes::load(std::uint64_t at) {
+    window_begin_ = at;
+    window_.resize(static_cast<std::size_t>(std::min(kWindowBytes, size_ - at)));
+    blob_->read(at, std::as_writable_bytes(std::span(window_.data(), window_.size())));
+}
+
+bool begins_like_container(std::string_view head) noexcept {
+    if (head.size() >= 2 && head[0] == '\x80' && static_cast<unsigned char>(head[1]) <= 0x7f && head[1] <= 5)
+        return true;
+    constexpr std::array<std::string_view, 4> kHeads = {"PK\3\4", "\x1f\x8b", "\x93NUMPY", "\x89HDF\r\n\x1a\n"};
+    return std::any_of(kHeads.begin(), kHeads.end(), [&](std::string_view start) { return head.starts_with(start); });
+}
+
+bool begins_like_text_of_container(std::string_view head) noexcept {
+    if (head.size() >= 3 && head.starts_with("\xc2\x80") && static_cast<unsigned char>(head[2]) <= 5) return true;
+    constexpr std::array<std::string_view, 4> kHeads = {"PK\3\4", "\x1f\xc2\x8b", "\xc2\x93NUMPY", "\xc2\x89HDF"};
+    return std::any_of(kHeads.begin(), kHeads.end(), [&](std::string_view start) { return head.starts_with(start); });
+}
+
+}  // namespace ckpt

@@ -1,0 +1,251 @@
+// A file by its first bytes, and what is said of it.
+#include "formats/shared/scan/scan.hpp"
+
+#include <algorithm>
+#include <array>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "formats/shared/scan/scanner.hpp"
+#include "formats/shared/torch/storage_types.hpp"
+#include "libckpt/dtype.hpp"
+#include "libckpt/error.hpp"
+#include "libckpt/file.hpp"
+
+namespace ckpt {
+
+bool ScanReport::has_more() const noexcept {
+    return unlisted > 0 || std::any_of(findings.begin(), findings.end(), [](const ScanFinding& finding) {
+               return finding.cls != ScanFinding::Class::kNote;
+           });
+}
+
+ScanReport scan_file(const std::string& path, const Context& context) {
+    const auto file = File::open(path, context);
+    scan::Scanner scanner(context);
+    const auto slash = path.rfind('/');
+    scanner.file(File::blob(file), slash == std::string::npos ? path : path.substr(slash + 1));
+    return scanner.take();
+}
+
+namespace scan {
+namespace {
+
+struct Packed {
+    std::string_view head;
+    std::string_view name;
+};
+// Compressors that Python programs wrap pickles in, and that are not unpacked here.
+constexpr std::array<Packed, 7> kPacked = {{{"\xfd"
+                                             "7zXZ",
+                                             "xz"},
+                                            {"BZh", "bzip2"},
+                                            {"\x28\xb5\x2f\xfd", "zstd"},
+                                            {"\x04\x22\x4d\x18", "lz4"},
+                                            {"7z\xbc\xaf\x27\x1c", "7-Zip"},
+                                            {"Rar!", "RAR"},
+                                            {std::string_view("\x5d\x00\x00\x80\x00", 5), "lzma"}}};
+
+bool has_suffix(std::string_view name, std::string_view suffix) {
+    return name.size() > suffix.size() && name.ends_with(suffix);
+}
+
+/// Files whose layout has no pickles.
+bool is_known_without(std::string_view head) {
+    const bool is_safetensors =
+        head.size() > 9 && head[8] == '{' && head.substr(3, 5) == std::string_view("\0\0\0\0\0", 5);
+    return is_safetensors ||
+           head.starts_with(
+               "\x89"
+               "CKPT") ||
+           head.starts_with("CKPT");
+}
+
+}  // namespace
+
+std::string inside(const std::string& place, std::string_view inner) {
+    return place.empty() ? std::string(inner) : fmt::format("{} > {}", place, inner);
+}
+
+std::string bytes_of(const Blob& bytes, std::uint64_t at, std::uint64_t most) {
+    if (at >= bytes.size_bytes()) return {};
+    std::string result(static_cast<std::size_t>(std::min(most, bytes.size_bytes() - at)), '\0');
+    bytes.read(at, std::as_writable_bytes(std::span(result.data(), result.size())));
+    return result;
+}
+
+void Scanner::file(const BlobPtr& bytes, const std::string& name) {
+    if (bytes->size_bytes() == 0) {
+        damage("", "is empty (0 bytes)");
+        return;
+    }
+    const bool is_named = has_suffix(name, ".pkl") || has_suffix(name, ".pickle") || name == ".metadata";
+    embedded_budget_ = 8 * bytes->size_bytes() + (std::uint64_t{1} << 26);
+    is_shard_ = has_suffix(name, ".distcp");
+    const bool is_zip = bytes_of(*bytes, 0, 4) == "PK\3\4";
+    const bool is_something = any(bytes, "", 0, is_named ? Belief::kLikely : Belief::kMaybe);
+    // Programs that find archives from their end see one in any file.
+    if (!is_zip && !zip_archives_before(*bytes, bytes->size_bytes(), context_).empty() &&
+        bytes_of(*bytes, 0, 4) != "PK\5\6") {
+        if (is_something)
+            find({ScanFinding::Class::kUnknown,
+                  "a zip archive behind something else: programs disagree what the file is", "", "", 0, 1});
+        if (!is_something) damage("", "is a zip archive with something before it, which torch takes for no archive");
+        zip(bytes, "", 0);
+    }
+}
+
+bool Scanner::any(const BlobPtr& bytes, const std::string& place, int depth, Belief belief) {
+    if (depth > kMostDepth) {
+        unseen(fmt::format("more than {} containers in each other", kMostDepth), place);
+        return true;
+    }
+    const std::string head = bytes_of(*bytes, 0, 8192);
+    const bool is_file = depth == 0;
+    const auto is = [&](std::string_view kind) {
+        if (is_file && report_.kind.empty()) report_.kind = kind;
+        return true;
+    };
+    if (head.starts_with("PK\3\4")) return is("zip archive") && zip(bytes, place, depth);
+    if (head.starts_with("\x1f\x8b")) return is("gzip") && gzip(bytes, place, depth);
+    if (head.starts_with("\x93NUMPY")) return is("NumPy array") && npy(bytes, place, depth);
+    if (head.starts_with("SQLite format 3")) return is("SQLite database") && sqlite(bytes, place, depth);
+    if (head.size() > 262 && head.compare(257, 5, "ustar") == 0) return is("tar archive") && tar(bytes, place, depth);
+    for (const std::size_t at : {0U, 512U, 1024U, 2048U, 4096U}) {
+        if (head.size() >= at + 8 && head.compare(at, 8, "\x89HDF\r\n\x1a\n") == 0)
+            return is("HDF5 file") && hdf5(bytes, place, depth);
+    }
+    for (std::uint64_t at = 8192; is_file && at + 8 < bytes->size_bytes() && at != 0; at *= 2) {
+        if (bytes_of(*bytes, at, 8) == "\x89HDF\r\n\x1a\n") return is("HDF5 file") && hdf5(bytes, place, depth);
+    }
+    for (const Packed& packed : kPacked) {
+        if (!head.starts_with(packed.head)) continue;
+        unseen(fmt::format("begins as {} does, which is not unpacked here", packed.name), place);
+        return true;
+    }
+    if (is_known_without(head)) return is("layout without pickles");
+    if (belief == Belief::kMaybe && head.size() >= 2 && head[0] == '\x80' && static_cast<unsigned char>(head[1]) <= 5)
+        belief = Belief::kLikely;
+    // The magic number of torch.save, as a pickled number or as text.
+    const bool is_legacy =
+        head.find("\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19") < 16 || head.find("119547037146038801333356") < 8;
+    if (is_legacy && is_file) {
+        legacy(bytes);
+        return true;
+    }
+    const Streams streams = pickles(bytes, 0, place, depth, belief);
+    if (streams.count == 0) return false;
+    if (is_file) report_.kind = "pickle";
+    if (streams.end < bytes->size_bytes()) {
+        note(fmt::format("{} bytes behind the pickle", bytes->size_bytes() - streams.end), place, streams.end);
+        embedded(bytes, streams.end, bytes->size_bytes(), place, depth);
+    }
+    return true;
+}
+
+bool Scanner::sqlite(const BlobPtr&, const std::string& place, int) {
+    unseen("an SQLite database is not looked into", place);
+    return true;
+}
+
+void Scanner::legacy(const BlobPtr& bytes) {
+    report_.kind = "legacy torch stream";
+    std::map<std::string, std::uint64_t> sizes;
+    bool has_untyped = false;
+    const Streams streams = pickles(
+        bytes, 0, "", 0, Belief::kLikely, [&](const std::string& cls, const std::string& key, std::uint64_t count) {
+            has_untyped = has_untyped || cls == kUntypedStorage;
+            const auto type = storage_type(std::string_view(cls).substr(cls.rfind('.') + 1));
+            if (!type) return;
+            sizes.try_emplace(
+                key, type->counts_bytes || type->untyped ? count : dtype_bytes(type->dtype, count).value_or(0));
+        });
+    judge_legacy(streams, has_untyped);
+    std::uint64_t end = streams.end;  // of the storages behind the pickles, each with its count
+    for (const auto& [key, size] : sizes) end += 8 + std::min(size, bytes->size_bytes() + 1);
+    if (streams.count < 5 || end > bytes->size_bytes()) {
+        if (streams.count == 5)
+            damage("", fmt::format("its storages end at byte {}, the file at byte {}", end, bytes->size_bytes()));
+        embedded(bytes, std::min(streams.end, bytes->size_bytes()), bytes->size_bytes(), "", 0);
+    } else if (end < bytes->size_bytes()) {
+        note(fmt::format("{} bytes behind the storages", bytes->size_bytes() - end), "", end);
+        embedded(bytes, end, bytes->size_bytes(), "", 0);
+        pickles(bytes, end, "behind the storages", 0, Belief::kMaybe);
+    }
+}
+
+void Scanner::judge_legacy(const Streams& streams, bool has_untyped) {
+    report_.is_for_torch = true;
+    for (std::size_t g = 0; g < report_.weights_only.size(); ++g) {
+        WeightsOnlyVerdict& verdict = report_.weights_only[g];
+        verdict.is_accepted = true;
+        for (const PickleAudit& audit : streams.audits) {
+            if (audit.refusals[g].empty()) continue;
+            verdict = {false, audit.refusals[g]};
+            break;
+        }
+        if (verdict.is_accepted && g >= 3 && has_untyped)
+            verdict = {false, "it cannot load untyped storages of such a file, though it writes them"};
+    }
+    if (streams.count < 5) damage("", fmt::format("has {} of the five pickles of a legacy file", streams.count));
+}
+
+void Scanner::find(ScanFinding finding) {
+    std::string key =
+        fmt::format("{}\n{}\n{}\n{}", static_cast<int>(finding.cls), finding.what, finding.how, finding.place);
+    const auto found = seen_.find(key);
+    if (found != seen_.end()) {
+        ++report_.findings[found->second].count;
+        return;
+    }
+    if (report_.findings.size() >= ScanReport::kMostListed) {
+        if (finding.cls != ScanFinding::Class::kNote) ++report_.unlisted;
+        return;
+    }
+    seen_.emplace(std::move(key), report_.findings.size());
+    report_.findings.push_back(std::move(finding));
+}
+
+void Scanner::note(std::string what, const std::string& place, std::uint64_t at) {
+    find({ScanFinding::Class::kNote, std::move(what), "", place, at, 1});
+}
+
+void Scanner::unseen(std::string what, const std::string& place, std::uint64_t at) {
+    find({ScanFinding::Class::kUnknown, std::move(what), "", place, at, 1});
+}
+
+void Scanner::damage(const std::string& place, std::string_view what) {
+    if (report_.damage.size() < ScanReport::kMostListed)
+        report_.damage.push_back(place.empty() ? std::string(what) : fmt::format("'{}': {}", place, what));
+}
+
+void Scanner::count_name(const AuditedName& name) {
+    auto found = globals_.find(name.full);
+    if (found == globals_.end()) {
+        if (globals_.size() >= ScanReport::kMostListed) return;
+        found =
+            globals_
+                .emplace(name.full,
+                         ScannedGlobal{name.full, name.is_known ? classify_global(name.full) : GlobalClass::kUnknown, 0,
+                                       weights_only_name(name.full)})
+                .first;
+    }
+    ++found->second.count;
+}
+
+ScanReport Scanner::take() {
+    // A name that is called is told with its call.
+    std::unordered_set<std::string> used;
+    for (const ScanFinding& finding : report_.findings) {
+        if (finding.how != kNamed) used.insert(finding.place + '\n' + finding.what);
+    }
+    std::erase_if(report_.findings, [&](const ScanFinding& finding) {
+        return finding.how == kNamed && used.count(finding.place + '\n' + finding.what) != 0;
+    });
+    for (auto& [name, global] : globals_) report_.globals.push_back(std::move(global));
+    return std::move(report_);
+}
+
+}  // namespace scan
+}  // namespace ckpt

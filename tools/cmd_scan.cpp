@@ -1,0 +1,184 @@
+// ckpt scan: what loading a file's pickles would name and run.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "formats/shared/scan/scan.hpp"
+#include "libckpt/error.hpp"
+#include "libckpt/file.hpp"
+#include "tools/command.hpp"
+#include "tools/scan_report.hpp"
+#include "tools/text.hpp"
+
+namespace ckpt {
+namespace {
+
+nlohmann::ordered_json scan_json(const std::string& path, const ScanReport& report) {
+    using Json = nlohmann::ordered_json;
+    Json globals = Json::array();
+    for (const ScannedGlobal& global : report.globals) {
+        Json versions = Json::array();
+        for (std::size_t g = 0; g < kWeightsOnlyGenerations.size(); ++g) {
+            if ((global.weights_only.generations >> g & 1) != 0) versions.push_back(kWeightsOnlyGenerations[g]);
+        }
+        globals.push_back({{"name", global.name},
+                           {"class", class_text(global.cls)},
+                           {"count", global.count},
+                           {"weights_only", std::move(versions)}});
+    }
+    Json findings = Json::array();
+    for (const ScanFinding& finding : report.findings) {
+        findings.push_back({{"class", class_text(finding.cls)},
+                            {"what", finding.what},
+                            {"how", finding.how},
+                            {"place", finding.place},
+                            {"offset", finding.at},
+                            {"count", finding.count}});
+    }
+    Json pickles = Json::array();
+    for (const ScannedPickle& pickle : report.pickles) {
+        pickles.push_back({{"place", pickle.place},
+                           {"offset", pickle.begin},
+                           {"bytes", pickle.size_bytes},
+                           {"protocol", pickle.protocol},
+                           {"names", pickle.names},
+                           {"problem", pickle.problem.empty() ? Json() : Json(pickle.problem)}});
+    }
+    Json weights_only;
+    if (report.is_for_torch) {
+        weights_only = Json::object();
+        for (std::size_t g = 0; g < kWeightsOnlyGenerations.size(); ++g) {
+            const WeightsOnlyVerdict& verdict = report.weights_only[g];
+            weights_only[std::string(kWeightsOnlyGenerations[g])] = {
+                {"accepted", verdict.is_accepted}, {"why", verdict.why.empty() ? Json() : Json(verdict.why)}};
+        }
+    }
+    return {{"path", path},
+            {"kind", report.kind.empty() ? Json() : Json(report.kind)},
+            {"verdict", report.has_more()       ? "more"
+                        : report.damage.empty() ? "plain"
+                                                : "damaged"},
+            {"pickle_count", report.pickle_count},
+            {"pickles", std::move(pickles)},
+            {"globals", std::move(globals)},
+            {"findings", std::move(findings)},
+            {"unlisted", report.unlisted},
+            {"damage", report.damage},
+            {"weights_only", std::move(weights_only)}};
+}
+
+class ScanCommand final : public Command {
+public:
+    std::string_view name() const noexcept override { return "scan"; }
+    std::string_view summary() const noexcept override { return "Show what loading a file would name and run"; }
+    void setup(CLI::App& app) override {
+        app.add_option("path", paths_, "Files, or folders: every file below them")->required()->type_name("PATH");
+        app.add_flag("--all", all_, "List harmless names and pickles, too");
+        auto* json = app.add_flag("--json", json_, "Print JSON");
+        app.add_flag("--jsonl", jsonl_, "Print a JSON record per file")->excludes(json);
+    }
+
+    ExitCode run(Session& session) override {
+        for (const std::string& path : paths_) {
+            std::error_code error;
+            if (std::filesystem::is_directory(path, error)) {
+                scan_folder(session, path);
+            } else {
+                scan(session, path, Wanted::kItself);
+            }
+        }
+        if (json_) session.print(nlohmann::ordered_json{{"files", records_}}.dump(2, ' ', false, kReplace));
+        if (!json_ && !jsonl_ && scanned_ > 1) {
+            session.print(fmt::format("{} files: {}", scanned_,
+                                      more_ == 0 && damaged_ == 0 ? "nothing but tensors and plain data"
+                                                                  : fmt::format("{} with more than tensors and plain "
+                                                                                "data, {} damaged",
+                                                                                more_, damaged_)));
+        }
+        if (more_ > 0) return ExitCode::kNo;
+        if (damaged_ > 0) return ExitCode::kDamaged;
+        if (worst_ != ExitCode::kYes) return worst_;
+        if (scanned_ == 0) throw_error(ErrorCode::kNotFound, "{}: no file that pickles could be in", paths_.front());
+        return ExitCode::kYes;
+    }
+
+private:
+    static constexpr auto kReplace = nlohmann::ordered_json::error_handler_t::replace;
+    /// Whether a file was asked for by its name: then one that nothing is known of is an error.
+    enum class Wanted : bool { kWithFolder, kItself };
+
+    void scan_folder(Session& session, const std::string& folder) {
+        namespace fs = std::filesystem;
+        std::vector<std::string> files;
+        try {
+            for (const auto& entry :
+                 fs::recursive_directory_iterator(folder, fs::directory_options::skip_permission_denied)) {
+                if (entry.is_regular_file()) files.push_back(entry.path().string());
+            }
+        } catch (const fs::filesystem_error& error) {
+            session.error(fmt::format("{}: {}", folder, error.code().message()));
+            worst_ = ExitCode::kInput;
+        }
+        std::sort(files.begin(), files.end());
+        for (const std::string& file : files) scan(session, file, Wanted::kWithFolder);
+    }
+
+    void scan(Session& session, const std::string& path, Wanted wanted) {
+        try {
+            ScanReport report = scan_file(path, session.context());
+            const bool is_something = !report.kind.empty() || report.has_more() || report.pickle_count > 0;
+            if (!is_something && report.damage.empty() && !look_otherwise(session, path, wanted, report)) return;
+            ++scanned_;
+            more_ += report.has_more() ? 1 : 0;
+            damaged_ += !report.has_more() && !report.damage.empty() ? 1 : 0;
+            if (json_) records_.push_back(scan_json(path, report));
+            if (jsonl_) session.print(scan_json(path, report).dump(-1, ' ', false, kReplace));
+            if (!json_ && !jsonl_) session.write(scan_text(path, report, all_));
+        } catch (Error& error) {
+            if (error.code() == ErrorCode::kCancelled) throw;
+            error.in_file(path);
+            session.error(error.what());
+            const ExitCode code = exit_code(error.code());
+            if (error.code() == ErrorCode::kDamaged) ++damaged_;
+            if (worst_ == ExitCode::kYes) worst_ = code;
+        }
+    }
+
+    /// A file in which nothing was found is of a layout without pickles, or damaged, or no checkpoint: false where the
+    /// last does not matter.
+    static bool look_otherwise(Session& session, const std::string& path, Wanted wanted, ScanReport& report) {
+        const Source source = Source::open(path, session.context());
+        try {
+            const Format& format = session.registry().detect(source);
+            for (const Finding& finding : format.verify(source, VerifyLevel::kQuick, session.context())) {
+                if (finding.severity == Finding::Severity::kDamage) report.damage.push_back(finding.what);
+            }
+            report.kind = format.name();
+        } catch (Error& error) {
+            if (error.code() == ErrorCode::kCancelled) throw;
+            if (wanted == Wanted::kWithFolder && error.code() == ErrorCode::kNotCheckpoint) return false;
+            error.in_file(path);
+            throw;
+        }
+        return true;
+    }
+
+    std::vector<std::string> paths_;
+    bool all_ = false;
+    bool json_ = false;
+    bool jsonl_ = false;
+    nlohmann::ordered_json records_ = nlohmann::ordered_json::array();
+    std::size_t scanned_ = 0;
+    std::size_t more_ = 0;
+    std::size_t damaged_ = 0;
+    ExitCode worst_ = ExitCode::kYes;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_scan_command() {
+    return std::make_unique<ScanCommand>();
+}
+
+}  // namespace ckpt
