@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <deque>
 #include <optional>
+#include <unordered_map>
+#include <unordered_set>
 
 #include "libckpt/path.hpp"
 #include "libckpt/text_arena.hpp"
@@ -206,13 +208,36 @@ std::vector<Child> children(const Value& value) {
     return result;
 }
 
-void walk(const Value& root, const std::function<WalkStep(const Visit&)>& visit, std::size_t max_depth) {
+namespace {
+
+/// The components of a dict that only point at what stands elsewhere.
+std::unordered_set<std::string> pointing_names(const Value& value) {
+    std::unordered_set<std::string> names;
+    const Node* node = value.node();
+    if (node == nullptr || !node->attributes) return names;
+    for (const auto& [name, mark] : *node->attributes) {
+        if (!name.ends_with(":__soft_links__") || !mark.is(Kind::kDict)) continue;
+        for (const auto& [key, target] : mark.dict().entries) names.insert(key_text(key));
+    }
+    return names;
+}
+
+enum class Pointing : std::uint8_t { kAsAll, kLeftOut, kSecond };
+
+/// Where nodes stand that something points at.
+using Places = std::unordered_map<const Node*, std::string>;
+Places places_of_targets(const Value& root);
+
+void walk(const Value& root, const std::function<WalkStep(const Visit&)>& visit, std::size_t max_depth,
+          Pointing pointing, const std::function<void(const Value&)>& on_target = {}) {
     struct Level {
         ChildList children;
         std::size_t next = 0;
         std::size_t path_length = 0;  // of the parent
         std::size_t meeting = 0;
+        std::unordered_set<std::string> pointing = {};
     };
+    std::optional<Places> places;  // made when something points at what was not met
     Meetings meetings(is_tracked(root) ? root.node() : nullptr);
     std::vector<Level> stack;
     std::string path;
@@ -237,7 +262,10 @@ void walk(const Value& root, const std::function<WalkStep(const Visit&)>& visit,
         if (step == WalkStep::kStop) return false;
         if (step == WalkStep::kInto && depth < max_depth) {
             ChildList below(value);
-            if (below.size() != 0) stack.push_back({std::move(below), 0, path.size(), meeting});
+            if (below.size() != 0) {
+                stack.push_back({std::move(below), 0, path.size(), meeting});
+                if (pointing != Pointing::kAsAll) stack.back().pointing = pointing_names(value);
+            }
         }
         return true;
     };
@@ -252,10 +280,48 @@ void walk(const Value& root, const std::function<WalkStep(const Visit&)>& visit,
         }
         const Child child = level.children.at(level.next++);
         const std::size_t parent_meeting = level.meeting;
+        const bool is_pointing = level.pointing.contains(child.component) && is_tracked(child.value);
+        if (is_pointing && on_target) on_target(child.value);
+        if (is_pointing && pointing == Pointing::kLeftOut) continue;
         if (stack.size() > 1) path += '/';
         path += child.component;
+        if (is_pointing && !meetings.find(child.value.node())) {
+            if (!places) places = places_of_targets(root);
+            if (const auto place = places->find(child.value.node()); place != places->end()) {
+                if (visit({child.value, stack.size(), &place->second, path, child.component}) == WalkStep::kStop)
+                    return;
+                continue;
+            }
+        }
         if (!enter(child.value, child.component, parent_meeting)) return;
     }
+}
+
+Places places_of_targets(const Value& root) {
+    std::unordered_set<const Node*> targets;
+    const auto into = [](const Visit&) { return WalkStep::kInto; };
+    walk(root, into, SIZE_MAX, Pointing::kLeftOut, [&](const Value& target) { targets.insert(target.node()); });
+    Places places;
+    walk(
+        root,
+        [&](const Visit& visit) {
+            if (visit.same_as == nullptr && targets.contains(visit.value.node()))
+                places.emplace(visit.value.node(), visit.path);
+            return WalkStep::kInto;
+        },
+        SIZE_MAX, Pointing::kLeftOut);
+    return places;
+}
+
+}  // namespace
+
+void walk(const Value& root, const std::function<WalkStep(const Visit&)>& visit, std::size_t max_depth) {
+    walk(root, visit, max_depth, Pointing::kAsAll);
+}
+
+void walk_where_it_stands(const Value& root, const std::function<WalkStep(const Visit&)>& visit,
+                          std::size_t max_depth) {
+    walk(root, visit, max_depth, Pointing::kSecond);
 }
 
 const Value* find_path(const Value& root, std::string_view path, Value& holder) {

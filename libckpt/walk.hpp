@@ -68,6 +68,12 @@ enum class WalkStep : std::uint8_t { kInto, kOver, kStop };
 /// bounds memory). A node left out by kOver or the limit counts as met: it is not entered elsewhere.
 void walk(const Value& root, const std::function<WalkStep(const Visit&)>& visit, std::size_t max_depth = SIZE_MAX);
 
+/// The same, but a name that only points at a node (a soft link: dicts list them in an attribute `__soft_links__`
+/// behind a format's prefix) is never where it is met first, if it stands anywhere by itself: `same_as` is that place,
+/// which may still be to come. For who enters every node.
+void walk_where_it_stands(const Value& root, const std::function<WalkStep(const Visit&)>& visit,
+                          std::size_t max_depth = SIZE_MAX);
+
 /// The value at a path, or nullptr; `holder` keeps what is returned. Where two keys print alike the text key wins, also
 /// over a number or a name given here, else the first.
 const Value* find_path(const Value& root, std::string_view path, Value& holder);

@@ -469,7 +469,7 @@ Totals count_totals(const Document& document, std::vector<KeptStorage>* kept) {
     };
     const Roles roles = classify_roles(document);
     TiedTensors tied;
-    walk(document.root, [&](const Visit& visit) {
+    walk_where_it_stands(document.root, [&](const Visit& visit) {
         ++totals.values;
         if (!visit.value.is(Kind::kTensor) || visit.same_as != nullptr) return WalkStep::kInto;
         const TensorNode& tensor = visit.value.tensor();
@@ -511,7 +511,7 @@ Totals count_totals(const Document& document, std::vector<KeptStorage>* kept) {
     }
     if (kept == nullptr || hints.empty()) return totals;
     std::uint64_t tensor = 0;
-    walk(document.root, [&](const Visit& visit) {
+    walk_where_it_stands(document.root, [&](const Visit& visit) {
         if (!visit.value.is(Kind::kTensor) || visit.same_as != nullptr) return WalkStep::kInto;
         if (const auto hint = hints.find(++tensor); hint != hints.end()) hint->second.path = visit.path;
         return WalkStep::kInto;
@@ -552,7 +552,7 @@ std::vector<Error> print_inspect_json(Session& session, const Document& document
     Printer printer(session, document, options);
     bool is_first = true;
     std::uint64_t deeper = 0;
-    walk(
+    walk_where_it_stands(
         document.root,
         [&](const Visit& visit) {
             if (visit.depth >= options.max_depth && !children(visit.value).empty()) ++deeper;

@@ -275,7 +275,7 @@ private:
     /// What each part of the document holds.
     void survey() {
         Holdings* part = nullptr;
-        walk(document_.root, [&](const Visit& visit) {
+        walk_where_it_stands(document_.root, [&](const Visit& visit) {
             const bool is_tensor = visit.value.is(Kind::kTensor);
             if (visit.depth == 1) {  // there may be millions of others
                 part = is_tensor || is_scalar(visit.value) ? nullptr : &parts_[visit.component];
@@ -570,7 +570,7 @@ void print_tensors(Session& session, const Document& document) {
                                           {"BYTES", Table::Align::kRight}};
     if (!chunks.empty()) columns.push_back({"CHUNKS", Table::Align::kRight});
     Table table(columns);
-    walk(document.root, [&](const Visit& visit) {
+    walk_where_it_stands(document.root, [&](const Visit& visit) {
         if (!visit.value.is(Kind::kTensor)) return WalkStep::kInto;
         const auto& tensor = visit.value.tensor();
         std::vector<std::string> cells = {
@@ -609,7 +609,7 @@ std::vector<Error> print_statistics(Session& session, const Document& document, 
     std::uint64_t read_bytes = 0;
     const auto number = [](const std::optional<double>& value) { return value ? fmt::format("{:.4g}", *value) : "-"; };
     const auto count = [](std::uint64_t value) { return value == 0 ? std::string() : std::to_string(value); };
-    walk(document.root, [&](const Visit& visit) {
+    walk_where_it_stands(document.root, [&](const Visit& visit) {
         if (!visit.value.is(Kind::kTensor)) return WalkStep::kInto;
         const TensorNode& tensor = visit.value.tensor();
         std::vector<std::string> cells = {printable(visit.path), std::string(dtype_name(tensor.dtype)),
