@@ -258,7 +258,10 @@ void TypeKeeper::keep(Value& value, const h5::DatatypePtr& type, const h5::Datas
     const auto [found, is_new] = messages_.try_emplace(written->message);
     if (is_new) found->second = pool_.bytes(written->message);
     value.node()->set_attribute(kTypeMark, found->second);
-    if (rank == 0 || value.is(Kind::kTensor) || (rank == 1 && value.is(Kind::kList))) return;
+    // One sequence looks like a dataset of its items, one null reference like no element at all.
+    const bool is_sequence = type->cls == h5::TypeClass::kVlen && !type->is_string;
+    const bool is_odd_scalar = space.kind == h5::Dataspace::Kind::kScalar && (is_sequence || value.is_null());
+    if (!is_odd_scalar && (rank == 0 || value.is(Kind::kTensor) || (rank == 1 && value.is(Kind::kList)))) return;
     const Value shape = pool_.list();
     for (const std::uint64_t dim : space.dims) shape.sequence().items.push_back(Value::unsigned_integer(dim));
     value.node()->set_attribute(kShapeMark, shape);
@@ -275,7 +278,8 @@ std::optional<RestoredElements> TypeRestorer::restore(const Value& value) const 
     try {
         auto written = h5::encode_type(*type);
         if (!written) return std::nullopt;
-        if (value.is_null()) return RestoredElements{{std::move(*written), h5::null_space(), ""}, nullptr};
+        if (value.is_null() && !marked_shape(*value.node()))
+            return RestoredElements{{std::move(*written), h5::null_space(), ""}, nullptr};
         const auto dims = dims_of(value, *type);
         if (!dims || dims->size() > kMaxRank || !product(*dims, type->size_bytes)) return std::nullopt;
         auto part = encode(*type, value, *dims, true);
@@ -285,8 +289,8 @@ std::optional<RestoredElements> TypeRestorer::restore(const Value& value) const 
         restored.data.references = std::move(part->references);
         restored.blob = std::move(part->blob);
         const bool is_tensor = value.is(Kind::kTensor);
-        if (!is_tensor && (restored.blob->size_bytes() <= 4096 || !restored.data.items.empty() ||
-                           !restored.data.references.empty())) {
+        const bool must_be_held = !restored.data.items.empty() || !restored.data.references.empty();
+        if (must_be_held || (!is_tensor && restored.blob->size_bytes() <= 4096)) {
             restored.data.bytes = read_all(*restored.blob, kMaxHeldBytes);
             restored.blob = nullptr;
         }

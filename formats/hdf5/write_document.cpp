@@ -202,7 +202,7 @@ private:
         }
         for (std::size_t i = 0; i < node.entries.size() && i < group.members.size(); ++i) {
             const auto& [key, value] = node.entries[i];
-            if (!key.is(Kind::kString) || value.node() == nullptr) continue;
+            if (!key.is(Kind::kString)) continue;
             const auto found = targets.find(key.as_string());
             if (found == targets.end() || found->second.empty()) continue;
             soft_links_.push_back({group.id, group.members[i].first, text_to_name(found->second)});
@@ -479,8 +479,10 @@ private:
         ObjectId object = 0;
         if (restored) {
             has_odd_shape = false;
-            object = writer_.add_dataset(std::move(restored->data.type), std::move(restored->data.space),
-                                         std::move(restored->blob), codec_);
+            object = restored->blob
+                         ? writer_.add_dataset(std::move(restored->data.type), std::move(restored->data.space),
+                                               std::move(restored->blob), codec_)
+                         : writer_.add_dataset(std::move(restored->data));
         } else if (!node.storage) {
             object = writer_.add_dataset({stored.type, h5::null_space(), "", {}});
         } else {
@@ -505,8 +507,7 @@ private:
     /// A tensor in the type that it had, where it is all there is of its storage: views share what they look into.
     std::optional<RestoredElements> restored_tensor(const TensorNode& node) const {
         if (!node.storage || node.attribute(kTypeMark) == nullptr || !survey_.view(node).is_whole) return std::nullopt;
-        auto restored = types_.restore(Value::of(const_cast<TensorNode*>(&node)));
-        return restored && restored->blob ? std::move(restored) : std::nullopt;
+        return types_.restore(Value::of(const_cast<TensorNode*>(&node)));
     }
 
     /// Sparse and nested tensors: a group of their parts.

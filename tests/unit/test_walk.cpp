@@ -536,3 +536,26 @@ TEST_CASE("a path may go round a cycle") {
     dict.dict().entries = {{pool.string("self"), dict}, {pool.string("x"), number(1)}};
     CHECK(at(dict, "self/self/self/x") == number(1));
 }
+
+TEST_CASE("a name that only points is not where a node stands, though it may come first") {
+    Pool pool;
+    const Value z = dict_of(pool, {{pool.string("w"), list_of(pool, {number(1)})}});
+    const Value gone = list_of(pool, {number(2)});  // stands nowhere by itself
+    const Value root = dict_of(pool, {{pool.string("a"), at(z, "w").value()},
+                                      {pool.string("b"), z},
+                                      {pool.string("g"), gone},
+                                      {pool.string("h"), gone},
+                                      {pool.string("z"), z}});
+    const Value links = dict_of(pool, {{pool.string("a"), pool.string("/z/w")},
+                                       {pool.string("b"), pool.string("/z")},
+                                       {pool.string("g"), pool.string("/x")},
+                                       {pool.string("h"), pool.string("/x")}});
+    root.node()->set_attribute("any:__soft_links__", links);
+    Names names;
+    walk_where_it_stands(root, [&](const Visit& visit) {
+        names.push_back(visit.path + (visit.same_as != nullptr ? " -> " + *visit.same_as : ""));
+        return WalkStep::kInto;
+    });
+    CHECK(names == Names{"", "a -> z/w", "b -> z", "g", "g/0", "h -> g", "z", "z/w", "z/w/0"});
+    CHECK(repeats(root) == Names{"b/w -> a", "h -> g", "z -> b"});
+}

@@ -579,6 +579,7 @@ WritePlan Writer::plan(ObjectId root) {
         bound.add(object.blob->size_bytes());
         if (object.codec != Codec::kNone) encoded.add(object.blob->size_bytes());
     }
+    leave_out_doubles(root);
     return FileLayout(std::move(objects_), std::move(targets_)).run(root);
 }
 

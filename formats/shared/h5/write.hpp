@@ -131,7 +131,8 @@ public:
     /// `target_path` has 1 to 65535 bytes without NUL and need not lead anywhere.
     void soft_link(ObjectId group, std::string name, std::string target_path);
     /// Makes a hard link of a group soft, if its target can be reached from the group (or from `root`, where the path
-    /// begins with '/') by links other than it; else leaves it as it is.
+    /// begins with '/') by links other than it; else leaves it as it is. A scalar that no other link leads to is left
+    /// out if the target is one with the same element and attributes.
     void soften(ObjectId root, ObjectId group, const std::string& name, std::string target_path);
     /// A link into another file. Both parts have at least 1 byte and no NUL, and together up to 65532.
     void external_link(ObjectId group, std::string name, std::string file, std::string target_path);
@@ -167,7 +168,10 @@ private:
         std::vector<Link> links;
         std::vector<Attribute> attributes;
         std::uint32_t hard_links = 0;
+        std::optional<ObjectId> same_as;  ///< left out for another one
     };
+    static bool is_same_scalar(const Object& a, const Object& b);
+    void leave_out_doubles(ObjectId& root);
     Link* find_link(ObjectId group, std::string_view name);
 
     std::uint64_t most_bytes_;

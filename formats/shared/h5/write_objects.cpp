@@ -66,6 +66,47 @@ Writer::Link* Writer::find_link(ObjectId group, std::string_view name) {
     return link == found->second.end() ? nullptr : &links[link->second];
 }
 
+bool Writer::is_same_scalar(const Object& a, const Object& b) {
+    const auto is_scalar = [](const Object& object) {
+        return !object.is_group && !object.is_datatype && !object.blob && !object.layout &&
+               object.data.space.kind != WriteSpace::Kind::kSimple;
+    };
+    const auto is_same = [](const WriteData& x, const WriteData& y) {
+        return x.type.message == y.type.message && x.space.kind == y.space.kind && x.space.dims == y.space.dims &&
+               x.bytes == y.bytes && x.texts == y.texts && x.items.empty() && y.items.empty() && x.references.empty() &&
+               y.references.empty();
+    };
+    return is_scalar(a) && is_scalar(b) && is_same(a.data, b.data) &&
+           std::equal(
+               a.attributes.begin(), a.attributes.end(), b.attributes.begin(), b.attributes.end(),
+               [&](const Attribute& x, const Attribute& y) { return x.name == y.name && is_same(x.data, y.data); });
+}
+
+void Writer::leave_out_doubles(ObjectId& root) {
+    std::vector<ObjectId> numbers(objects_.size());
+    std::vector<Object> kept;
+    for (std::size_t i = 0; i < objects_.size(); ++i) {
+        numbers[i] = static_cast<ObjectId>(kept.size());
+        if (!objects_[i].same_as) kept.push_back(std::move(objects_[i]));
+    }
+    if (kept.size() == objects_.size()) {
+        objects_ = std::move(kept);
+        return;
+    }
+    const auto number = [&](ObjectId id) {
+        while (objects_[id].same_as) id = *objects_[id].same_as;
+        return numbers[id];
+    };
+    for (Object& object : kept) {
+        for (Link& link : object.links) link.target = number(link.target);
+    }
+    for (auto& target : targets_) {
+        if (target) target = number(*target);
+    }
+    root = number(root);
+    objects_ = std::move(kept);
+}
+
 void Writer::soften(ObjectId root, ObjectId group, const std::string& name, std::string target_path) {
     Link* softened = find_link(group, name);
     if (softened == nullptr || softened->soft_target) return;
@@ -86,8 +127,12 @@ void Writer::soften(ObjectId root, ObjectId group, const std::string& name, std:
         if (step->soft_target->starts_with('/')) at = root;
         rest = *step->soft_target + "/" + rest;
     }
-    if (at != softened->target) return;
-    --objects_[at].hard_links;
+    Object& own = objects_[softened->target];
+    if (at != softened->target) {
+        if (own.hard_links != 1 || !is_same_scalar(own, objects_[at])) return;
+        own.same_as = at;
+    }
+    --own.hard_links;
     softened->soft_target = std::move(target_path);
 }
 
