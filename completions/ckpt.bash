@@ -12,6 +12,7 @@ _ckpt() {
         --codec) COMPREPLY=($(compgen -W "auto raw" -- "$cur")); return ;;
         --julia) COMPREPLY=($(compgen -W "dict namedtuple" -- "$cur")); return ;;
         --role) COMPREPLY=($(compgen -W "model optimizer scheduler hyper-parameters log other" -- "$cur")); return ;;
+        --format) COMPREPLY=($(compgen -W "text json csv npy raw" -- "$cur")); return ;;
         --prefer) COMPREPLY=($(compgen -W "first last" -- "$cur")); return ;;
         --cast) COMPREPLY=($(compgen -W "bf16 f16 f32 f64 f8_e4m3 f8_e5m2" -- "$cur")); return ;;
         --direction) COMPREPLY=($(compgen -W "min max" -- "$cur")); return ;;
@@ -21,8 +22,8 @@ _ckpt() {
         ls) words="--by --pattern --indices --json --null --long --recursive" ;;
         last) words="--prior-to --up-to --at --by --pattern --index --next --valid --full --json" ;;
         path) words="--next --by --pattern" ;;
-        inspect) words="--stats --from --all --depth --tensors --json --digest --allow-huge" ;;
-        get) words="--from --json" ;;
+        inspect) words="--stats --from --all --depth --tensors --json --digest --allow-huge --hist" ;;
+        get) words="--from --json --format --output --overwrite" ;;
         convert) words="--from --all --trainer --to --compress --codec --keep-layout --julia --shard-size --shards --metadata --weights-only --overwrite --max-output --allow-huge --allow-loss --cast --cast-only" ;;
         extract) words="--output --from --all --model-only --role --select --drop --rest --salvage --to --compress --codec --keep-layout --julia --shard-size --shards --metadata --weights-only --overwrite --max-output --allow-huge --allow-loss --ema --strip-prefix --add-prefix --rename --cast --cast-only --contiguous" ;;
         merge) words="--output --from --direction --to --compress --codec --keep-layout --julia --shard-size --shards --metadata --weights-only --overwrite --max-output --allow-huge --allow-loss --last --prior-to --up-to --at --by --pattern --average --weights --ema --slerp --base --task-arithmetic --ties --dare --lambda --density --seed --average-also --fast --cast --cast-only --union --prefer" ;;

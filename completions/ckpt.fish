@@ -40,8 +40,12 @@ complete -c ckpt -n '__fish_seen_subcommand_from inspect' -l json
 complete -c ckpt -n '__fish_seen_subcommand_from inspect' -l digest
 complete -c ckpt -n '__fish_seen_subcommand_from inspect' -l all
 complete -c ckpt -n '__fish_seen_subcommand_from inspect' -l allow-huge
+complete -c ckpt -n '__fish_seen_subcommand_from inspect' -l hist
 complete -c ckpt -n '__fish_seen_subcommand_from get' -l from
 complete -c ckpt -n '__fish_seen_subcommand_from get' -l json
+complete -c ckpt -n '__fish_seen_subcommand_from get' -l format
+complete -c ckpt -n '__fish_seen_subcommand_from get' -l output
+complete -c ckpt -n '__fish_seen_subcommand_from get' -l overwrite
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l from
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l trainer
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l to

@@ -140,4 +140,38 @@ TensorStatistics statistics_of(const TensorNode& tensor, const Context& context)
     return result;
 }
 
+TensorHistogram histogram_of(const TensorNode& tensor, std::size_t bars, const Context& context) {
+    TensorHistogram result;
+    const TensorStatistics range = statistics_of(tensor, context);
+    if (!range.least) return result;
+    const double least = *range.least;
+    // Halves, so that the width of all doubles does not overflow.
+    const double half = *range.greatest / 2 - least / 2;
+    const std::size_t count = half > 0 ? std::max<std::size_t>(bars, 1) : 1;
+    for (std::size_t i = 0; i <= count; ++i) {
+        const double share = static_cast<double>(i) / static_cast<double>(count);
+        result.edges.push_back(i == count ? *range.greatest : least + half * share + half * share);
+    }
+    result.counts.resize(count);
+    const BlobPtr elements = logical_blob(tensor);
+    const DType dtype = number_dtype(tensor.dtype);
+    const std::size_t width = dtype_width(dtype);
+    const std::uint64_t total = elements->size_bytes() / width;
+    std::vector<std::byte> bytes(std::min<std::uint64_t>(total, kBlockElements) * width);
+    std::vector<double> values(std::min<std::uint64_t>(total, kBlockElements));
+    for (std::uint64_t at = 0; at < total;) {
+        context.check_cancelled();
+        const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(kBlockElements, total - at));
+        elements->read(at * width, std::span(bytes.data(), size * width));
+        decode_numbers(dtype, bytes.data(), std::span(values.data(), size));
+        at += size;
+        for (std::size_t i = 0; i < size; ++i) {
+            if (!std::isfinite(values[i])) continue;
+            const double place = half > 0 ? (values[i] / 2 - least / 2) / half * static_cast<double>(count) : 0;
+            ++result.counts[std::min(static_cast<std::size_t>(place), count - 1)];
+        }
+    }
+    return result;
+}
+
 }  // namespace ckpt

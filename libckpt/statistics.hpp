@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "libckpt/context.hpp"
 #include "libckpt/value.hpp"
@@ -28,5 +29,15 @@ struct TensorStatistics {
 /// that are packed several to a byte count as bytes. In double arithmetic, whatever the dtype: the mean of N elements
 /// has a relative error of some N / 65536 roundings. Throws what reading throws, and Error (kCancelled).
 TensorStatistics statistics_of(const TensorNode& tensor, const Context& context);
+
+/// How often numbers lie where. Bars of one width between the least and the greatest finite number; the last edge is in
+/// the last bar.
+struct TensorHistogram {
+    std::vector<double> edges;  ///< one more than there are bars; empty where no number is finite
+    std::vector<std::uint64_t> counts;
+};
+
+/// Reads the tensor twice, as `statistics_of`. One bar where all numbers are the same.
+TensorHistogram histogram_of(const TensorNode& tensor, std::size_t bars, const Context& context);
 
 }  // namespace ckpt

@@ -28,6 +28,11 @@ public:
         auto* json = app.add_flag("--json", json_, "Print JSON");
         app.add_flag("--stats", stats_,
                      "Read each tensor: least, greatest, mean, deviation, norm, and how many are NaN, infinite, zero");
+        app.add_option("--hist", bars_, "The same, and how often numbers lie where, in N bars (default: 20)")
+            ->type_name("N")
+            ->expected(0, 1)
+            ->default_str("20")
+            ->check(CLI::Range(1, 10000));
         app.add_flag("--allow-huge", size_.allow_huge, "Compute digests and statistics of any number of bytes");
         app.add_option("--digest", digest_,
                        "Add a digest of each tensor's elements to the JSON: xxh3 (default) or sha256")
@@ -63,14 +68,15 @@ public:
             InspectOptions options;
             options.digest = digest_.empty() ? Digest::kNone : digest_ == "sha256" ? Digest::kSha256 : Digest::kXxh3;
             options.max_digest_bytes = size_.digest_bytes(document.source_bytes);
-            options.stats = stats_;
+            options.stats = stats_ || bars_ != 0;
+            options.bars = bars_;
             if (depth_ != 0) options.max_depth = depth_;
             for (Error& error : print_inspect_json(session, document, file_, bytes, options)) {
                 error.in_file(file_);
                 damage.push_back(std::move(error));
             }
-        } else if (stats_) {
-            for (Error& error : print_statistics(session, document, size_.digest_bytes(document.source_bytes))) {
+        } else if (stats_ || bars_ != 0) {
+            for (Error& error : print_statistics(session, document, size_.digest_bytes(document.source_bytes), bars_)) {
                 error.in_file(file_);
                 damage.push_back(std::move(error));
             }
@@ -98,6 +104,7 @@ private:
     std::string file_, from_, digest_;
     SizeBound size_;
     std::size_t depth_ = 0;
+    std::size_t bars_ = 0;
     bool tensors_ = false;
     bool all_ = false;
     bool stats_ = false;

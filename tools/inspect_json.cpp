@@ -404,6 +404,9 @@ private:
             {"min", number(found.least)},     {"max", number(found.greatest)}, {"mean", number(found.mean)},
             {"std", number(found.deviation)}, {"norm", number(found.norm)},    {"nan", found.nan},
             {"inf", found.infinite},          {"zeros", found.zeros},          {"denormals", found.denormals}};
+        if (options_.bars == 0) return;
+        const TensorHistogram histogram = histogram_of(tensor, options_.bars, session_.context());
+        json["stats"]["histogram"] = {{"edges", histogram.edges}, {"counts", histogram.counts}};
     }
 
     /// A packed view that is not contiguous has no bytes of its own: its storage's stand for it.

@@ -17,6 +17,7 @@ enum class Digest : std::uint8_t { kNone, kXxh3, kSha256 };
 struct InspectOptions {
     Digest digest = Digest::kNone;
     bool stats = false;                  ///< what the elements of each tensor are like
+    std::size_t bars = 0;                ///< of histograms; 0: none
     std::uint64_t max_digest_bytes = 0;  ///< over all tensors: a fill value makes any number of elements out of nothing
     std::size_t max_depth = 1000;        ///< deeper nodes are counted, not listed: a path is as long as its depth
 };

@@ -593,7 +593,25 @@ void print_tensors(Session& session, const Document& document) {
     session.write(table.text());
 }
 
-std::vector<Error> print_statistics(Session& session, const Document& document, std::uint64_t max_bytes) {
+namespace {
+
+/// Bars one character wide, by their height. Whatever is there at all is seen.
+std::string bars_text(const TensorHistogram& histogram) {
+    static constexpr std::string_view kBars[] = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+    std::uint64_t most = 1;
+    for (const std::uint64_t count : histogram.counts) most = std::max(most, count);
+    std::string text;
+    for (const std::uint64_t count : histogram.counts) {
+        const double height = static_cast<double>(count) / static_cast<double>(most) * 8;
+        text += kBars[count == 0 ? 0 : std::max(1, static_cast<int>(std::lround(height)))];
+    }
+    return text;
+}
+
+}  // namespace
+
+std::vector<Error> print_statistics(Session& session, const Document& document, std::uint64_t max_bytes,
+                                    std::size_t bars) {
     Table table({{"TENSOR", Table::Align::kLeft},
                  {"DTYPE", Table::Align::kLeft},
                  {"SHAPE", Table::Align::kLeft},
@@ -604,7 +622,8 @@ std::vector<Error> print_statistics(Session& session, const Document& document, 
                  {"NORM", Table::Align::kRight},
                  {"NAN", Table::Align::kRight},
                  {"INF", Table::Align::kRight},
-                 {"ZEROS", Table::Align::kRight}});
+                 {"ZEROS", Table::Align::kRight},
+                 {"MIN TO MAX", Table::Align::kLeft}});
     std::vector<Error> damage;
     std::uint64_t read_bytes = 0;
     const auto number = [](const std::optional<double>& value) { return value ? fmt::format("{:.4g}", *value) : "-"; };
@@ -629,6 +648,7 @@ std::vector<Error> print_statistics(Session& session, const Document& document, 
                     cells.push_back(number(value));
                 for (const std::uint64_t value : {found.nan, found.infinite, found.zeros})
                     cells.push_back(count(value));
+                if (bars != 0) cells.push_back("|" + bars_text(histogram_of(tensor, bars, session.context())) + "|");
             } catch (const Error& error) {
                 if (error.code() == ErrorCode::kCancelled) throw;
                 cells.emplace_back("damaged");
@@ -637,7 +657,7 @@ std::vector<Error> print_statistics(Session& session, const Document& document, 
                                      : error);
             }
         }
-        cells.resize(11);
+        cells.resize(12);
         table.add(std::move(cells));
         return WalkStep::kInto;
     });

@@ -21,6 +21,8 @@ void print_inspect_tree(Session& session, const Document& document, const std::s
 void print_tensors(Session& session, const Document& document);
 /// One line for each tensor: what its elements are like. Tensors beyond `max_bytes` in all are not read. Returns why
 /// some could not be, each naming its tensor.
-std::vector<Error> print_statistics(Session& session, const Document& document, std::uint64_t max_bytes);
+/// With `bars`, how often numbers lie where as well.
+std::vector<Error> print_statistics(Session& session, const Document& document, std::uint64_t max_bytes,
+                                    std::size_t bars);
 
 }  // namespace ckpt

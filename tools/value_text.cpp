@@ -9,10 +9,10 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "libckpt/elements.hpp"
 #include "libckpt/error.hpp"
 #include "libckpt/path.hpp"
 #include "libckpt/walk.hpp"
+#include "tools/tensor_elements.hpp"
 #include "tools/text.hpp"
 
 namespace ckpt {
@@ -26,17 +26,6 @@ constexpr std::uint64_t kMostElements = 10000000;
 constexpr std::uint64_t kWholeElements = 1000;  // larger tensors are summarized
 constexpr std::int64_t kEdge = 3;
 constexpr std::int64_t kExactIntegers = std::int64_t{1} << 53;
-
-std::string float_text(double value) {
-    if (std::isnan(value)) return "nan";
-    if (std::isinf(value)) return value < 0 ? "-inf" : "inf";
-    return fmt::format("{}", value);
-}
-
-std::string complex_text(std::complex<double> value) {
-    const std::string imaginary = float_text(value.imag());
-    return float_text(value.real()) + (imaginary[0] == '-' ? "" : "+") + imaginary + "j";
-}
 
 std::string hex(std::string_view bytes) {
     std::string text;
@@ -72,89 +61,6 @@ std::string scalar_text(const Value& value) {
             return {};
     }
 }
-
-/// Reads elements of a tensor by their row-major number.
-class Elements {
-public:
-    explicit Elements(const TensorNode& tensor) : tensor_(tensor), width_(dtype_width(tensor.dtype)) {
-        if (!tensor.storage || !tensor.layout.empty())
-            throw_error(ErrorCode::kUnsupported, "the tensor has no elements of its own to print ({})",
-                        tensor.layout.empty() ? "no data" : tensor.layout);
-        if (width_ == 0)
-            throw_error(ErrorCode::kUnsupported, "elements of {} share bytes; they are not printed",
-                        dtype_name(tensor.dtype));
-        tensor.check_bounds("the tensor");
-        blob_ = logical_blob(tensor);
-    }
-    std::uint64_t count() const { return blob_->size_bytes() / width_; }
-    std::string text(std::uint64_t number) {
-        const std::byte* at = element(number);
-        switch (dtype_info(tensor_.dtype).cls) {
-            case DTypeClass::kBool:
-                return *at != std::byte{0} ? "true" : "false";
-            case DTypeClass::kFloat:
-                // A float32 is written with the digits that tell it from other float32s.
-                if (tensor_.dtype == DType::kFloat64) return float_text(element_as_double(tensor_.dtype, at));
-                return narrow_text(static_cast<float>(element_as_double(tensor_.dtype, at)));
-            case DTypeClass::kComplex:
-                return complex_text(element_as_complex(tensor_.dtype, at));
-            default:
-                return integer(at);
-        }
-    }
-    Json json(std::uint64_t number) {
-        const std::byte* at = element(number);
-        switch (dtype_info(tensor_.dtype).cls) {
-            case DTypeClass::kBool:
-                return *at != std::byte{0};
-            case DTypeClass::kFloat: {
-                const double value = element_as_double(tensor_.dtype, at);
-                if (std::isfinite(value)) return value;
-                return std::isnan(value) ? "NaN" : value < 0 ? "-Inf" : "Inf";
-            }
-            case DTypeClass::kComplex: {
-                const auto value = element_as_complex(tensor_.dtype, at);
-                return Json::array({value.real(), value.imag()});
-            }
-            default: {
-                const std::string text = integer(at);
-                return text.size() <= 15 ? Json(std::stoll(text)) : Json(text);
-            }
-        }
-    }
-
-private:
-    static std::string narrow_text(float value) {
-        if (!std::isfinite(value)) return float_text(static_cast<double>(value));
-        return fmt::format("{}", value);
-    }
-    std::string integer(const std::byte* at) const {
-        std::uint64_t bits = 0;
-        const bool is_signed = dtype_info(tensor_.dtype).cls == DTypeClass::kSigned || tensor_.dtype == DType::kQInt8 ||
-                               tensor_.dtype == DType::kQInt32;
-        if (is_signed && (std::to_integer<unsigned>(at[width_ - 1]) & 0x80u) != 0) bits = ~std::uint64_t{0};
-        std::copy_n(at, std::min<std::size_t>(width_, sizeof bits), reinterpret_cast<std::byte*>(&bits));
-        return is_signed ? std::to_string(static_cast<std::int64_t>(bits)) : std::to_string(bits);
-    }
-    /// Bytes of an element, by way of a window that moves forward.
-    const std::byte* element(std::uint64_t number) {
-        constexpr std::uint64_t kWindowBytes = 65536;
-        const std::uint64_t at = number * width_;
-        if (at < window_at_ || at + width_ > window_at_ + window_.size()) {
-            window_at_ = at;
-            window_.resize(
-                static_cast<std::size_t>(std::min(kWindowBytes / width_ * width_, blob_->size_bytes() - at)));
-            blob_->read(at, window_);
-        }
-        return window_.data() + (at - window_at_);
-    }
-
-    const TensorNode& tensor_;
-    std::uint64_t width_;
-    BlobPtr blob_;
-    std::vector<std::byte> window_;
-    std::uint64_t window_at_ = 0;
-};
 
 std::string shape_text(const std::vector<std::int64_t>& shape) {
     std::string text = "(";
@@ -258,6 +164,18 @@ std::vector<Child> below(const Value& value) {
     return items;
 }
 
+Json json_number(const Value& value) {
+    if (value.is(Kind::kBool)) return value.as_bool();
+    if (value.is(Kind::kInt)) {
+        const auto number = value.as_int64();
+        if (number && *number > -kExactIntegers && *number < kExactIntegers) return *number;
+        return value.integer_text();
+    }
+    const double number = value.as_double();
+    if (std::isfinite(number)) return number;
+    return std::isnan(number) ? "NaN" : number < 0 ? "-Inf" : "Inf";
+}
+
 class Writer {
 public:
     std::string text(const Value& value) {
@@ -271,17 +189,9 @@ public:
             case Kind::kNull:
                 return nullptr;
             case Kind::kBool:
-                return value.as_bool();
-            case Kind::kInt: {
-                const auto number = value.as_int64();
-                if (number && *number > -kExactIntegers && *number < kExactIntegers) return *number;
-                return value.integer_text();
-            }
-            case Kind::kFloat: {
-                const double number = value.as_double();
-                if (std::isfinite(number)) return number;
-                return std::isnan(number) ? "NaN" : number < 0 ? "-Inf" : "Inf";
-            }
+            case Kind::kInt:
+            case Kind::kFloat:
+                return json_number(value);
             case Kind::kComplex:
                 return Json::array({value.as_complex().real(), value.as_complex().imag()});
             case Kind::kString:
@@ -323,14 +233,19 @@ private:
         return parts.empty() ? std::string() : parts.front();
     }
 
-    static Json tensor_json(const TensorNode& tensor) {
+    Json element_json(Elements& elements, std::uint64_t number) {
+        if (!elements.is_complex()) return json_number(elements.scalar(number));
+        const auto value = elements.complex(number);
+        return Json::array({value.real(), value.imag()});
+    }
+    Json tensor_json(const TensorNode& tensor) {
         Elements elements(tensor);
         if (elements.count() > kMostElements)
             throw_error(ErrorCode::kRefused, "a tensor of {} elements is not printed as JSON, at most {} are",
                         elements.count(), kMostElements);
         std::uint64_t next = 0;
         const auto nested = [&](const auto& self, std::size_t dimension) -> Json {
-            if (dimension == tensor.shape.size()) return elements.json(next++);
+            if (dimension == tensor.shape.size()) return element_json(elements, next++);
             Json items = Json::array();
             for (std::int64_t i = 0; i < tensor.shape[dimension]; ++i) items.push_back(self(self, dimension + 1));
             return items;
