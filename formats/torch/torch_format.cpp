@@ -15,6 +15,7 @@
 #include "formats/shared/torch/storage_types.hpp"
 #include "formats/torch/legacy.hpp"
 #include "formats/torch/read_zip.hpp"
+#include "formats/torch/salvage.hpp"
 #include "formats/torch/tar.hpp"
 #include "formats/torch/verify_zip.hpp"
 #include "formats/torch/weights_only.hpp"
@@ -27,6 +28,8 @@ namespace {
 
 constexpr std::string_view kZipSignature = "PK\3\4";
 constexpr std::string_view kOldestMagic = "PYTORCH1";
+// Finding records without a directory reads the file once.
+constexpr std::uint64_t kQuickSurveyBytes = std::uint64_t{1} << 28;
 
 std::string stem_of(const std::string& output_name) {
     // torch takes the base name without its last extension; a name with other than ASCII goes through a stream, whose
@@ -167,6 +170,7 @@ public:
 
     std::vector<Finding> verify(const Source& source, VerifyLevel level, const Context& context) const override {
         auto findings = Format::verify(source, level, context);
+        if (!findings.empty() && source.head.starts_with(kZipSignature)) add_survey(source, level, context, findings);
         if (level == VerifyLevel::kQuick || !findings.empty()) return findings;
         if (const auto index = shard_index_path(source, kIndexSuffix)) return verify_shards(*index, level, context);
         return begins_like_legacy(source.head) || begins_like_torch_tar(source.head)
@@ -174,7 +178,33 @@ public:
                    : verify_torch_zip(source.file, context);
     }
 
+    Document salvage(const Source& source, const Context& context) const override {
+        if (source.is_folder || !source.head.starts_with(kZipSignature)) return Format::salvage(source, context);
+        return salvage_torch_zip(source, SalvageCheck::kAll, context);
+    }
+
 private:
+    /// Of an archive that cannot be read: which tensors are whole all the same.
+    static void add_survey(const Source& source, VerifyLevel level, const Context& context,
+                           std::vector<Finding>& findings) {
+        if (level == VerifyLevel::kQuick && source.size_bytes > kQuickSurveyBytes) {
+            findings.push_back(
+                {Finding::Severity::kNote, "",
+                 "which tensors are whole is told by `ckpt verify --full`; `ckpt extract --salvage` gets "
+                 "them out"});
+            return;
+        }
+        Context quiet = context;
+        quiet.on_warning = nullptr;
+        const SalvageCheck check = level == VerifyLevel::kFull ? SalvageCheck::kAll : SalvageCheck::kNow;
+        try {
+            for (Finding& finding : survey_torch_zip(source, check, quiet)) findings.push_back(std::move(finding));
+        } catch (const Error& error) {
+            if (error.code() == ErrorCode::kCancelled) throw;
+            findings.push_back({Finding::Severity::kNote, "", fmt::format("nothing is whole: {}", error.message())});
+        }
+    }
+
     static constexpr std::string_view kIndexSuffix = ".bin.index.json";
 
     /// The state dicts of several files as one, checked against the index.

@@ -50,7 +50,8 @@ std::string AuditBytes::range(std::uint64_t begin, std::uint64_t size) const {
 
 void AuditBytes::load(std::uint64_t at) {
     window_begin_ = at;
-    window_.resize(static_cast<std::size_t>(std::min(kWindowBytes, size_ - at)));
+    window_.resize(static_cast<std::size_t>(std::min(next_window_bytes_, size_ - at)));
+    next_window_bytes_ = std::min(kWindowBytes, 4 * next_window_bytes_);
     blob_->read(at, std::as_writable_bytes(std::span(window_.data(), window_.size())));
 }
 

@@ -41,6 +41,7 @@ private:
     std::uint64_t size_;
     std::uint64_t at_;
     std::uint64_t window_begin_ = 0;
+    std::uint64_t next_window_bytes_ = 4096;  ///< small at first: many that are tried are none
     std::string window_;
 };
 

@@ -157,7 +157,7 @@ namespace {
 /// The cells of an HDF5 file in which PyTables and pandas keep pickles: attributes, and byte sequences.
 class Hdf5Cells {
 public:
-    using Take = std::function<void(std::string cell, const std::string& place)>;
+    using Take = std::function<void(const BlobPtr& cell, const std::string& place)>;
     Hdf5Cells(const h5::H5File& file, const Take& take, const Context& context)
         : file_(file), take_(take), context_(context) {}
 
@@ -208,7 +208,7 @@ private:
             return;
         const BlobPtr bytes = file_.data(data);
         if (is_byte(type)) {
-            take_(bytes_of(*bytes, 0, kMostCellBytes), path);
+            take_(bytes, path);
             return;
         }
         const std::uint64_t width = type.size_bytes;
@@ -224,18 +224,21 @@ private:
             if (!type.is_string && !(type.base && is_byte(*type.base))) return;
             for (std::uint64_t i = 0; i < std::min<std::uint64_t>(count, kMostElements); ++i) {
                 if ((i + 1) * type.size_bytes > bytes.size()) return;
-                take_(
-                    file_.heap_value(type, std::string_view(bytes).substr(i * type.size_bytes, type.size_bytes)).bytes,
-                    place);
+                take_(memory_blob(
+                          file_.heap_value(type, std::string_view(bytes).substr(i * type.size_bytes, type.size_bytes))
+                              .bytes),
+                      place);
             }
             return;
         }
         const bool is_text = type.cls == h5::TypeClass::kString || type.cls == h5::TypeClass::kOpaque;
         if (is_text && count > 1) {
             for (std::uint64_t i = 0; i < std::min<std::uint64_t>(count, kMostElements); ++i)
-                take_(bytes.substr(std::min<std::size_t>(i * type.size_bytes, bytes.size()), type.size_bytes), place);
+                take_(memory_blob(
+                          bytes.substr(std::min<std::size_t>(i * type.size_bytes, bytes.size()), type.size_bytes)),
+                      place);
         } else if (is_text || is_byte(type)) {
-            take_(bytes, place);
+            take_(memory_blob(bytes), place);
         }
     }
 
@@ -256,12 +259,14 @@ bool Scanner::hdf5(const BlobPtr& bytes, const std::string& place, int depth) {
     try {
         const bool is_julia = bytes_of(*bytes, 0, 32).starts_with("HDF5-based Julia Data Format");
         const auto file = h5::H5File::open(bytes, quiet, is_julia ? h5::Dialect::kJld2 : h5::Dialect::kHdf5);
-        const Hdf5Cells::Take take = [&](std::string cell, const std::string& where) {
-            if (where.ends_with("@model_config") && cell.find("\"Lambda\"") != std::string::npos)
+        const Hdf5Cells::Take take = [&](const BlobPtr& cell, const std::string& where) {
+            if (where.ends_with("@model_config") &&
+                bytes_of(*cell, 0, kMostCellBytes).find("\"Lambda\"") != std::string::npos)
                 find({ScanFinding::Class::kDangerous, "a Keras layer made of code (Lambda)", "", inside(place, where),
                       0, 1});
-            if (!begins_like_container(cell) && !may_be_old_pickle(cell)) return;
-            any(memory_blob(std::move(cell)), inside(place, where), depth + 1, Belief::kMaybe);
+            const std::string head = bytes_of(*cell, 0, 64);
+            if (!begins_like_container(head) && !may_be_old_pickle(head)) return;
+            any(cell, inside(place, where), depth + 1, Belief::kMaybe);
         };
         for (const std::string& problem : Hdf5Cells(*file, take, quiet).run()) damage(place, problem);
     } catch (const Error& error) {

@@ -37,11 +37,10 @@ struct Packed {
     std::string_view name;
 };
 // Compressors that Python programs wrap pickles in, and that are not unpacked here.
-constexpr std::array<Packed, 7> kPacked = {{{"\xfd"
+constexpr std::array<Packed, 6> kPacked = {{{"\xfd"
                                              "7zXZ",
                                              "xz"},
                                             {"BZh", "bzip2"},
-                                            {"\x28\xb5\x2f\xfd", "zstd"},
                                             {"\x04\x22\x4d\x18", "lz4"},
                                             {"7z\xbc\xaf\x27\x1c", "7-Zip"},
                                             {"Rar!", "RAR"},
@@ -112,6 +111,7 @@ bool Scanner::any(const BlobPtr& bytes, const std::string& place, int depth, Bel
     if (head.starts_with("\x93NUMPY")) return is("NumPy array") && npy(bytes, place, depth);
     if (head.starts_with("SQLite format 3")) return is("SQLite database") && sqlite(bytes, place, depth);
     if (head.size() > 262 && head.compare(257, 5, "ustar") == 0) return is("tar archive") && tar(bytes, place, depth);
+    if (head.starts_with("\x28\xb5\x2f\xfd")) return is("zstd") && zstd(bytes, place, depth);
     for (const std::size_t at : {0U, 512U, 1024U, 2048U, 4096U}) {
         if (head.size() >= at + 8 && head.compare(at, 8, "\x89HDF\r\n\x1a\n") == 0)
             return is("HDF5 file") && hdf5(bytes, place, depth);
@@ -141,11 +141,6 @@ bool Scanner::any(const BlobPtr& bytes, const std::string& place, int depth, Bel
         note(fmt::format("{} bytes behind the pickle", bytes->size_bytes() - streams.end), place, streams.end);
         embedded(bytes, streams.end, bytes->size_bytes(), place, depth);
     }
-    return true;
-}
-
-bool Scanner::sqlite(const BlobPtr&, const std::string& place, int) {
-    unseen("an SQLite database is not looked into", place);
     return true;
 }
 

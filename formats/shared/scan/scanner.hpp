@@ -63,6 +63,7 @@ public:
     bool tar(const BlobPtr& bytes, const std::string& place, int depth);
     bool npy(const BlobPtr& bytes, const std::string& place, int depth);
     bool hdf5(const BlobPtr& bytes, const std::string& place, int depth);
+    bool zstd(const BlobPtr& bytes, const std::string& place, int depth);
     bool sqlite(const BlobPtr& bytes, const std::string& place, int depth);
 
     void find(ScanFinding finding);
