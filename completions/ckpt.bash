@@ -30,7 +30,7 @@ _ckpt() {
         diff) words="--rtol --atol --ulp --ignore --names-only --values-only --limit --from --json" ;;
         prune) words="--keep-last --keep-first --keep-every --closest --keep-best --metric --mode --keep-within --keep-hourly --keep-daily --keep-weekly --keep --keep-glob --remove-invalid --remove-tmp --min-age --full --strip --trash --dry-run --yes --unsafe-allow-remove-all --recursive --json --by --pattern" ;;
         scan) words="--all --json --jsonl" ;;
-        verify) words="--full --values --from --json --by --pattern" ;;
+        verify) words="--full --sample --seed --values --from --json --by --pattern" ;;
         formats) words="--json" ;;
     esac
     case $cur in

@@ -171,6 +171,8 @@ complete -c ckpt -n '__fish_seen_subcommand_from scan' -l all
 complete -c ckpt -n '__fish_seen_subcommand_from scan' -l json
 complete -c ckpt -n '__fish_seen_subcommand_from scan' -l jsonl
 complete -c ckpt -n '__fish_seen_subcommand_from verify' -l full
+complete -c ckpt -n '__fish_seen_subcommand_from verify' -l sample -x
+complete -c ckpt -n '__fish_seen_subcommand_from verify' -l seed -x
 complete -c ckpt -n '__fish_seen_subcommand_from verify' -l values
 complete -c ckpt -n '__fish_seen_subcommand_from verify' -l from
 complete -c ckpt -n '__fish_seen_subcommand_from verify' -l json

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "libckpt/run_folder.hpp"
 #include "libckpt/statistics.hpp"
@@ -11,6 +12,7 @@
 #include "tools/command.hpp"
 #include "tools/options.hpp"
 #include "tools/text.hpp"
+#include "tools/verify_sample.hpp"
 
 namespace ckpt {
 namespace {
@@ -22,6 +24,9 @@ public:
     void setup(CLI::App& app) override {
         app.add_option("path", paths_, "Checkpoints, or folders of them")->required()->type_name("PATH");
         app.add_flag("--full", full_, "Read every byte and compare every checksum (default: structure and sizes)");
+        app.add_option("--sample", sample_, "Read part of the data, compare its checksums: 5%, or so many pieces")
+            ->type_name("PART");
+        app.add_option("--seed", seed_, "Of --sample: other numbers choose other pieces (default: 0)");
         app.add_flag("--values", values_,
                      "Read the tensors: NaN and infinities are damage, all zeros and denormals noted");
         app.add_option("-f,--from", from_, "Layout of the input (default: by its content)")->type_name("LAYOUT");
@@ -30,6 +35,11 @@ public:
     }
 
     ExitCode run(Session& session) override {
+        if (!sample_.empty()) {
+            size_ = parse_sample(sample_);
+            if (!size_) throw_error(ErrorCode::kUsage, "verify: --sample {}: a part like 5%, or a number", sample_);
+            full_ = full_ || size_->share >= 1;
+        }
         for (const std::string& path : paths_) {
             std::error_code error;
             const bool is_run = from_.empty() && std::filesystem::is_directory(path, error) &&
@@ -69,6 +79,10 @@ private:
                 const bool is_damaged = std::any_of(findings.begin(), findings.end(), [](const Finding& finding) {
                     return finding.severity == Finding::Severity::kDamage;
                 });
+                if (size_ && !full_ && !is_damaged) {
+                    auto more = check_sample(format, source, *size_, seed_, session.context());
+                    findings.insert(findings.end(), more.begin(), more.end());
+                }
                 if (values_ && !is_damaged) check_values(format.read(source, session.context()), session, findings);
             } catch (Error& error) {
                 if (error.code() != ErrorCode::kDamaged) {
@@ -128,7 +142,9 @@ private:
         if (json_) {
             records_.push_back({{"path", path},
                                 {"layout", layout.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(layout)},
-                                {"level", full_ ? "full" : "quick"},
+                                {"level", full_   ? "full"
+                                          : size_ ? "sample"
+                                                  : "quick"},
                                 {"values", values_},
                                 {"state", damages == 0 ? "ok" : "damaged"},
                                 {"findings", list}});
@@ -141,6 +157,9 @@ private:
     std::string from_;
     bool full_ = false;
     bool values_ = false;
+    std::string sample_;
+    std::optional<SampleSize> size_;
+    std::uint64_t seed_ = 0;
     bool json_ = false;
     FolderOptions folder_;
     nlohmann::ordered_json records_ = nlohmann::ordered_json::array();
