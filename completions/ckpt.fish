@@ -48,6 +48,7 @@ complete -c ckpt -n '__fish_seen_subcommand_from get' -l output
 complete -c ckpt -n '__fish_seen_subcommand_from get' -l overwrite
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l from
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l trainer
+complete -c ckpt -n '__fish_seen_subcommand_from convert' -l fsdp
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l to
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l compress
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l codec

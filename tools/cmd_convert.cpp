@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 
 #include "libckpt/copy_tree.hpp"
+#include "libckpt/sharded_keys.hpp"
 #include "libckpt/trainer_keys.hpp"
 #include "tools/command.hpp"
 #include "tools/options.hpp"
@@ -21,9 +22,12 @@ public:
         app.add_option("out", output_file_, "The file to write; - is standard output")->required()->type_name("OUT");
         app.add_option("-f,--from", from_, "Layout of the input (default: by its content)")->type_name("LAYOUT");
         app.add_flag("--all", all_, "Of a ZeRO folder all it holds: {model, optimizer, client}, not the model alone");
-        app.add_flag(
+        auto* trainer = app.add_flag(
             "--trainer", trainer_,
             "Name the parts of a sharded Lightning checkpoint as a Trainer's file has them, so that it resumes");
+        app.add_flag("--fsdp", fsdp_,
+                     "The reverse: optimizer states by the names of parameters, as sharded strategies load them")
+            ->excludes(trainer);
         cast_.declare(app);
         output_.declare(app);
     }
@@ -35,7 +39,7 @@ public:
                                           all_ ? Reach::kAll : Reach::kUsual);
         refuse_same_file(input_, output_file_);
         add_aliases(document);
-        if (trainer_) rename_for_trainer(document);
+        if (trainer_ || fsdp_) rename(document);
         if (cast_.is_given()) document = copied_tree(document);
         cast_.apply(session, document);
         const ExitCode code = write_document(session, document, output_file_, output_);
@@ -44,16 +48,16 @@ public:
     }
 
 private:
-    void rename_for_trainer(Document& document) const {
+    void rename(Document& document) const {
         try {
-            to_trainer_keys(document);
+            trainer_ ? to_trainer_keys(document) : to_sharded_keys(document);
         } catch (Error& error) {
             error.in_file(input_);
             throw;
         }
     }
 
-    bool trainer_ = false;
+    bool trainer_ = false, fsdp_ = false;
     std::string input_, output_file_, from_;
     bool all_ = false;
     CastOptions cast_;

@@ -5,6 +5,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "formats/dcp/records.hpp"
 #include "formats/dcp/tiling.hpp"
 #include "formats/shared/pickle/dangerous.hpp"
 #include "formats/shared/pickle/pickle.hpp"
@@ -15,104 +16,12 @@
 namespace ckpt::dcp {
 namespace {
 
-constexpr std::size_t kMostDimensions = 64;  // as torch
-constexpr std::size_t kMostParts = 1000;     // of a path
-
-/// The last component of a class's name, where its module is torch's for this; else empty (README: "The metadata").
-std::string_view class_name(const Value& value) {
-    if (!value.is(Kind::kObject)) return {};
-    const std::string_view type = value.type();
-    for (const std::string_view module :
-         {"torch.distributed.checkpoint.", "torch.distributed._shard.checkpoint.", "torch.distributed._shard."}) {
-        if (type.starts_with(module)) return type.substr(type.rfind('.') + 1);
-    }
-    return {};
-}
-
-std::string kind_text(const Value& value) {
-    if (!value.type().empty()) return fmt::format("a {}", value.type());
-    return fmt::format("a {}", kind_name(value.kind()));
-}
-
-/// The attributes that were set on an instance: those of its class with this name.
-const DictNode& fields(const Value& value, std::string_view name) {
-    if (class_name(value) != name) throw_damaged("{} stands where a {} is due", kind_text(value), name);
-    const auto& recipe = value.node()->recipe;
-    if (!recipe || !recipe->state.is(Kind::kDict)) throw_damaged("a {} without attributes", name);
-    return recipe->state.dict();
-}
-
-Value field(const DictNode& dict, std::string_view name, std::string_view owner) {
-    const Value* value = dict.find(name);
-    if (value == nullptr) throw_damaged("a {} has no '{}'", owner, name);
-    return *value;
-}
-
-/// Wants a dict: an empty one where torch wrote none.
-const DictNode* dict_field(const DictNode& dict, std::string_view name) {
-    const Value* value = dict.find(name);
-    if (value == nullptr || value->is_null()) return nullptr;
-    if (!value->is(Kind::kDict)) throw_damaged("'{}' is {}, not a dict", name, kind_text(*value));
-    return &value->dict();
-}
-
-std::string number_text(const Value& value) {
-    return value.is(Kind::kInt) ? value.integer_text() : kind_text(value);
-}
-
-SizeList size_numbers(const Value& value, std::string_view what) {
-    if (!value.is(Kind::kTuple) && !value.is(Kind::kList))
-        throw_damaged("its {} are {}, not a torch.Size", what, kind_text(value));
-    SizeList numbers;
-    for (const Value& item : value.sequence().items) {
-        const auto number = item.as_int64();
-        if (!number) throw_damaged("its {} hold {}, not a 64-bit number", what, number_text(item));
-        numbers.push_back(*number);
-    }
-    if (numbers.size() > kMostDimensions)
-        throw_damaged("its {} have {} dimensions, torch has {} at most", what, numbers.size(), kMostDimensions);
-    return numbers;
-}
-
-/// A class that is only named.
-std::string global_name(const Value& value) {
-    const Node* node = value.node();
-    if (!value.is(Kind::kObject) || !node->recipe || node->recipe->how != Recipe::How::kGlobal) return {};
-    return node->recipe->callable;
-}
+constexpr std::size_t kMostParts = 1000;  // of a path
 
 bool is_plain_name(std::string_view name) {
     return !name.empty() && name != "." && name != ".." &&
            name.find_first_of(std::string_view("/\\\0", 3)) == name.npos;
 }
-
-/// torch.Size makes the plain tuple that it is; the rest stays inert.
-class Hooks final : public PickleReaderHooks {
-public:
-    Node* construct(Pool& pool, std::unique_ptr<Recipe>& recipe) override {
-        if (recipe->callable == "builtins.getattr" && !is_memory_format(*recipe)) is_getattr_odd_ = true;
-        if (recipe->how != Recipe::How::kCall || recipe->callable != "torch.Size") return nullptr;
-        const auto& args = recipe->args.sequence().items;
-        if (args.size() != 1 || !args[0].is(Kind::kTuple)) return nullptr;
-        auto* node = pool.make<SequenceNode>(Kind::kTuple);
-        node->items = args[0].sequence().items;
-        recipe.reset();  // there are three for each chunk
-        return node;
-    }
-
-    /// Whether getattr is called for anything but what early Pythons 3.11 make of an enum's member.
-    bool is_getattr_odd() const noexcept { return is_getattr_odd_; }
-
-private:
-    static bool is_memory_format(const Recipe& recipe) {
-        if (recipe.how != Recipe::How::kCall || !recipe.args.is(Kind::kTuple)) return false;
-        const auto& args = recipe.args.sequence().items;
-        const std::string name = args.empty() ? std::string() : global_name(args[0]);
-        return args.size() == 2 && name.starts_with("torch.distributed.") && name.ends_with("MEM_FORMAT_ENCODING") &&
-               args[1].is(Kind::kString) && args[1].as_string().starts_with("TORCH_");
-    }
-    bool is_getattr_odd_ = false;
-};
 
 }  // namespace
 
@@ -122,7 +31,7 @@ public:
     void add(std::string_view pickle, const Context& context) {
         ++source_;
         Pool pool;
-        Hooks hooks;
+        RecordHooks hooks(records_);
         PickleFacts facts;
         const Value root = read_pickle(pickle, pool, hooks, context, &facts);
         if (!hooks.is_getattr_odd()) std::erase(facts.globals, "builtins.getattr");
@@ -157,53 +66,88 @@ public:
 private:
     void warn(std::string text) { result_.warnings.push_back(std::move(text)); }
 
-    static std::string place_key(std::string_view name, const SizeList* offsets) {
-        std::string key(name);
-        key += '\0';
-        if (offsets == nullptr) return key;
-        key += '@';
-        for (const std::int64_t offset : *offsets) key += fmt::format("{},", offset);
-        return key;
-    }
+    /// What a key of storage_data says.
+    struct Key {
+        std::uint32_t name = 0;
+        bool has_offsets = false;
+        SizeList offsets;
+        friend bool operator==(const Key&, const Key&) = default;
+    };
+    struct KeyHash {
+        std::size_t operator()(const Key& key) const noexcept {
+            std::size_t hash = 2 * key.name + (key.has_offsets ? 1 : 0);
+            for (const std::int64_t offset : key.offsets)
+                hash = (hash ^ static_cast<std::size_t>(offset)) * 0x9e3779b97f4a7c15U + (hash >> 29);
+            return hash;
+        }
+    };
 
     void read_places(const DictNode* storage) {
         if (storage == nullptr) return;
-        for (const auto& [key, value] : storage->entries) {
-            const DictNode& index = fields(key, "MetadataIndex");
-            const Value name = field(index, "fqn", "MetadataIndex");
-            if (!name.is(Kind::kString)) throw_damaged("an entry of storage_data is for {}", kind_text(name));
-            const Value* offset = index.find("offset");
-            std::optional<SizeList> offsets;
+        const std::size_t had = result_.places.size();
+        result_.places.reserve(had + storage->entries.size());
+        places_.reserve(places_.size() + storage->entries.size());
+        for (const auto& [key_value, value] : storage->entries) {
+            Key key;
             std::string problem;
             Place place;
+            read_key(key_value, key, problem);
             try {
-                if (offset != nullptr && !offset->is_null()) offsets = size_numbers(*offset, "offsets in storage_data");
                 place = read_place(value);
             } catch (const Error& error) {
-                problem = error.message();
+                if (problem.empty()) problem = error.message();
             }
-            const std::string text = place_key(name.as_string(), offsets ? &*offsets : nullptr);
-            const auto [it, is_new] = places_.try_emplace(
-                text, Known{std::string(name.as_string()), result_.places.size(), source_, problem});
+            const auto [it, is_new] = places_.try_emplace(key, Known{result_.places.size(), source_});
             // What ranks that wrote by themselves both have is the same twice.
             if (!is_new && it->second.source == source_) {
-                it->second.problem = fmt::format("there are two entries for it{} in storage_data",
-                                                 offsets ? " at " + numbers_text(*offsets) : std::string());
+                problem = fmt::format("there are two entries for it{} in storage_data",
+                                      key.has_offsets ? " at " + numbers_text(key.offsets) : std::string());
+            } else if (!is_new) {
+                problem.clear();
             }
+            if (!problem.empty()) problems_.insert_or_assign(it->second.place, std::move(problem));
             result_.places.push_back(std::move(place));
         }
     }
 
-    static Place read_place(const Value& value) {
+    void read_key(const Value& value, Key& key, std::string& problem) {
+        if (const auto* record = record_of<IndexRecord>(value)) {
+            key.name = record->name;
+            key.has_offsets = record->has_offsets;
+            key.offsets = record->offsets;
+            return;
+        }
+        const DictNode& index = fields(value, "MetadataIndex");
+        const Value name = field(index, "fqn", "MetadataIndex");
+        if (!name.is(Kind::kString)) throw_damaged("an entry of storage_data is for {}", kind_text(name));
+        key.name = records_.names.number(name.as_string());
+        const Value* offset = index.find("offset");
+        try {
+            if (offset != nullptr && !offset->is_null()) {
+                key.offsets = size_numbers(*offset, "offsets in storage_data");
+                key.has_offsets = true;
+            }
+        } catch (const Error& error) {
+            problem = error.message();
+        }
+    }
+
+    Place read_place(const Value& value) {
+        Place place;
+        if (const auto* record = record_of<PlaceRecord>(value)) {
+            place.file = records_.names.text(record->file);
+            place.offset_bytes = record->offset_bytes;
+            place.length_bytes = record->length_bytes;
+            check_file(place.file);
+            if (place.length_bytes == 0) throw_damaged("is an item of no bytes in '{}'", place.file);
+            read_transforms(place, &record->transforms);
+            return place;
+        }
         const DictNode& info = fields(value, "_StorageInfo");
         const Value path = field(info, "relative_path", "_StorageInfo");
         if (!path.is(Kind::kString)) throw_damaged("its file is {}, not a name", kind_text(path));
-        Place place;
         place.file = path.as_string();
-        if (place.file.empty()) throw_damaged("its file has no name");
-        if (!is_plain_name(place.file)) {
-            throw_damaged("its file is '{}', which is no name of a file in this folder", printable_name(place.file));
-        }
+        check_file(place.file);
         const auto count = [&](std::string_view name, std::uint64_t& number) {
             const Value given = field(info, name, "_StorageInfo");
             const auto read = given.as_int64();
@@ -213,15 +157,24 @@ private:
         count("offset", place.offset_bytes);
         count("length", place.length_bytes);
         if (place.length_bytes == 0) throw_damaged("is an item of no bytes in '{}'", place.file);
-        const Value* transforms = info.find("transform_descriptors");
-        if (transforms == nullptr || transforms->is_null()) return place;
+        read_transforms(place, info.find("transform_descriptors"));
+        return place;
+    }
+
+    static void check_file(const std::string& name) {
+        if (name.empty()) throw_damaged("its file has no name");
+        if (!is_plain_name(name))
+            throw_damaged("its file is '{}', which is no name of a file in this folder", printable_name(name));
+    }
+
+    static void read_transforms(Place& place, const Value* transforms) {
+        if (transforms == nullptr || transforms->is_null()) return;
         if (!transforms->is(Kind::kList) && !transforms->is(Kind::kTuple))
             throw_damaged("its transforms are {}", kind_text(*transforms));
         for (const Value& transform : transforms->sequence().items) {
             if (!transform.is(Kind::kString)) throw_damaged("one of its transforms is {}", kind_text(transform));
             place.transforms.emplace_back(transform.as_string());
         }
-        return place;
     }
 
     static std::string printable_name(std::string_view name) {
@@ -233,15 +186,23 @@ private:
         return text;
     }
 
-    /// Finds where something is stored, and marks it as used.
+    /// Finds where something is stored.
     std::size_t find_place(std::string_view name, const SizeList* offsets) const {
-        const auto found = places_.find(place_key(name, offsets));
+        Key key;
+        const auto number = records_.names.find(name);
+        if (offsets != nullptr) {
+            key.has_offsets = true;
+            key.offsets = *offsets;
+        }
+        key.name = number.value_or(0);
+        const auto found = number ? places_.find(key) : places_.end();
         if (found == places_.end()) {
             if (offsets != nullptr)
                 throw_damaged("storage_data has no entry for its chunk at {}", numbers_text(*offsets));
             throw_damaged("storage_data has no entry for it");
         }
-        if (!found->second.problem.empty()) throw_damaged("{}", found->second.problem);
+        if (const auto problem = problems_.find(found->second.place); problem != problems_.end())
+            throw_damaged("{}", problem->second);
         return found->second.place;
     }
 
@@ -291,7 +252,12 @@ private:
         if (chunks.sequence().items.size() > std::max<std::size_t>(result_.places.size(), 1))
             throw_damaged("has {} chunks, storage_data has {} entries in all", chunks.sequence().items.size(),
                           result_.places.size());
+        item.chunks.reserve(chunks.sequence().items.size());
         for (const Value& entry : chunks.sequence().items) {
+            if (const auto* record = record_of<ChunkRecord>(entry)) {
+                item.chunks.push_back({record->offsets, record->sizes, 0});
+                continue;
+            }
             const DictNode& chunk = fields(entry, "ChunkStorageMetadata");
             item.chunks.push_back({size_numbers(field(chunk, "offsets", "ChunkStorageMetadata"), "chunk's offsets"),
                                    size_numbers(field(chunk, "sizes", "ChunkStorageMetadata"), "chunk's sizes"), 0});
@@ -358,9 +324,10 @@ private:
         std::size_t count = 0;
         std::string first;
         for (const auto& [key, known] : places_) {
-            if (numbers_.count(known.name) != 0) continue;
+            const std::string& name = records_.names.text(key.name);
+            if (numbers_.count(name) != 0) continue;
             ++count;
-            if (first.empty() || known.name < first) first = known.name;
+            if (first.empty() || name < first) first = name;
         }
         if (count > 0)
             warn(fmt::format("storage_data has {} entries for names that the checkpoint does not have ('{}')", count,
@@ -383,15 +350,15 @@ private:
     }
 
     struct Known {
-        std::string name;
         std::size_t place;
         std::size_t source;
-        std::string problem;
     };
     Metadata result_;
+    Records records_;
     std::size_t source_ = 0;
-    std::unordered_map<std::string, Known> places_;         // by name and offsets
-    std::unordered_map<std::string, std::size_t> numbers_;  // of items, by name
+    std::unordered_map<Key, Known, KeyHash> places_;
+    std::unordered_map<std::size_t, std::string> problems_;  // of places
+    std::unordered_map<std::string, std::size_t> numbers_;   // of items, by name
 };
 
 std::string Item::shown_path() const {

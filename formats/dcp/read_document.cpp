@@ -211,24 +211,29 @@ private:
             for (const std::int64_t number : list) result.sequence().items.push_back(Value::integer(number));
             return result;
         };
-        const auto set = [&](const Value& dict, std::string key, Value value) {
-            dict.dict().entries.emplace_back(pool.string(std::move(key)), value);
+        // Texts are the same for all chunks.
+        std::map<std::string, Value> texts;
+        const auto text = [&](const std::string& name) {
+            const auto [found, is_new] = texts.try_emplace(name);
+            if (is_new) found->second = pool.string(name);
+            return found->second;
         };
         const Value chunks = pool.dict();
         for (const Item& item : metadata.items) {
             if (!item.is_tensor || !item.problem.empty()) continue;
             const Value list = pool.list();
+            list.sequence().items.reserve(item.chunks.size());
             for (const Chunk& chunk : item.chunks) {
                 const Place& place = metadata.places[chunk.place];
                 const Value entry = pool.dict();
-                set(entry, "offsets", numbers(chunk.offsets));
-                set(entry, "sizes", numbers(chunk.sizes));
-                set(entry, "file", pool.string(place.file));
-                set(entry, "offset", Value::unsigned_integer(place.offset_bytes));
-                set(entry, "bytes", Value::unsigned_integer(place.length_bytes));
+                entry.dict().entries = {{text("offsets"), numbers(chunk.offsets)},
+                                        {text("sizes"), numbers(chunk.sizes)},
+                                        {text("file"), text(place.file)},
+                                        {text("offset"), Value::unsigned_integer(place.offset_bytes)},
+                                        {text("bytes"), Value::unsigned_integer(place.length_bytes)}};
                 list.sequence().items.push_back(entry);
             }
-            set(chunks, item.shown_path(), list);
+            chunks.dict().entries.emplace_back(pool.string(item.shown_path()), list);
         }
         document_.set_attribute("dcp:chunks", chunks);
     }

@@ -102,6 +102,8 @@ class LegacyRebuilder final : public TorchRebuilder {
 public:
     using TorchRebuilder::TorchRebuilder;
 
+    bool is_done_with_arguments() const override { return false; }
+
     Value persistent_load(Pool& pool, Value id) override {
         const IdKind kind = kind_of(id);
         const auto& items = id.sequence().items;
@@ -180,7 +182,6 @@ public:
         if (!rebuilder.sources().is_null()) document.set_attribute("torch:sources", rebuilder.sources());
         settle_torch_values(document.root, context_);
         rebuilder.check_all_bounds();
-        rebuilder.forget_usual_recipes();
         return document;
     }
 

@@ -38,6 +38,8 @@ private:
 class PackageRebuilder final : public TorchRebuilder {
 public:
     using TorchRebuilder::TorchRebuilder;
+
+    bool is_done_with_arguments() const override { return false; }
     Value persistent_load(Pool& pool, Value id) override {
         const bool is_other = id.is(Kind::kTuple) && !id.sequence().items.empty() &&
                               id.sequence().items[0].is(Kind::kString) &&
@@ -97,7 +99,6 @@ public:
         }
         settle_torch_values(document_.root, context_);
         rebuilder_.check_all_bounds();
-        rebuilder_.forget_usual_recipes();
         if (sources_ > 0) document_.set_attribute("torch:source_files", Value::integer(sources_));
     }
 

@@ -65,7 +65,6 @@ void read_saved(const TorchArchive& archive, const Context& context, Document& d
     if (archive.kind() == ArchiveKind::kSave) point_out_leftovers(archive, rebuilder, context);
     settle_torch_values(document.root, context);
     rebuilder.check_all_bounds();
-    rebuilder.forget_usual_recipes();
 }
 
 }  // namespace

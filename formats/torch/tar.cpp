@@ -184,6 +184,8 @@ private:
 class TarHooks final : public TorchRebuilder {
 public:
     using TorchRebuilder::TorchRebuilder;
+
+    bool is_done_with_arguments() const override { return false; }
     Value persistent_load(Pool&, Value id) override {
         if (id.is(Kind::kTuple)) {  // a class with its source text
             if (id.sequence().items.empty()) throw_damaged("a persistent id is an empty tuple");
@@ -236,7 +238,6 @@ public:
         warn_of_globals(facts.globals, context_);
         settle_torch_values(document.root, context_);
         hooks_.check_all_bounds();
-        hooks_.forget_usual_recipes();
         if (directory_.is_cut()) {
             context_.warn(fmt::format("the tar archive ends behind its last member, at byte {}, without its end blocks",
                                       file_->size_bytes()));

@@ -189,8 +189,30 @@ with scratch() as name:
                 tally.check(all(torch.equal(net.state_dict()[k], v) for k, v in wanted["model"].items()) and moments.keys() == wanted["moments"].keys()
                             and all(torch.equal(moments[k].float(), v.float()) for k, v in wanted["moments"].items()) and optimizer.param_groups[0]["lr"] == 0.01, "a Trainer's keys")
 
+    # A file of one process, whose optimizer counts its parameters: by their names any number of ranks loads it.
+    if "lightning_fabric" in sys.modules:
+        import dcp_ranks
+        net = dcp_ranks.model()
+        optimizer = torch.optim.AdamW(net.parameters(), lr=0.01)
+        for _ in range(2):
+            optimizer.zero_grad()
+            net(torch.ones(2, 6)).square().mean().backward()
+            optimizer.step()
+        torch.save({"model": net.state_dict(), "optimizer": optimizer.state_dict(), "iteration": 7, "hparams": {"lr": 0.01}}, folder / "counted.pt")
+        torch.save({"model": net.state_dict(), "moments": {f"{n}.{k}": v for n, p in enumerate(net.parameters()) for k, v in optimizer.state[p].items()}}, folder / "counted.reference")
+        if convert(folder / "counted.pt", folder / "counted", "--to", "dcp", "--shards", 3, "--fsdp"):
+            for loading in (2, 4):
+                ranks(loading, "fabric", "load", folder / "counted", REFERENCE=str(folder / "counted.reference"))
+        torch.save({"epoch": 1, "global_step": 2, "pytorch-lightning_version": "2.6.6", "state_dict": net.state_dict(), "loops": {}, "callbacks": {}, "optimizer_states": [optimizer.state_dict()], "lr_schedulers": []}, folder / "t.ckpt")
+        if convert(folder / "t.ckpt", folder / "t", "--to", "dcp", "--shards", 2, "--fsdp") and convert(folder / "t", folder / "t2.ckpt", "--to", "torch", "--trainer"):
+            one, other = torch.load(folder / "t.ckpt"), torch.load(folder / "t2.ckpt")
+            tally.check(list(one) == list(other) and not differences(one, other), f"a Trainer's file there and back: {differences(one, other)[:3]}")
+
     # Hostile metadata: an error, in time, in little memory, nothing written.
     import resource
+
+    # Runs a command and prints the most memory that it had, in KiB.
+    MEASURED = "import resource, subprocess, sys; code = subprocess.run(sys.argv[1:]).returncode; print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss); sys.exit(code)"
 
     def limit():
         resource.setrlimit(resource.RLIMIT_AS, (600 << 20, 600 << 20))  # the program itself takes 150 MiB of addresses
@@ -204,7 +226,9 @@ with scratch() as name:
         raw = change(metadata, where)
         (where / ".metadata").write_bytes(raw if isinstance(raw, bytes) else pickle.dumps(metadata))
         out = folder / "hostile.pt"
-        done = subprocess.run([options.ckpt, "convert", where, out], capture_output=True, text=True, timeout=10, preexec_fn=limit)
+        done = subprocess.run(["/usr/bin/env", "python3", "-c", MEASURED, options.ckpt, "convert", where, out], capture_output=True, text=True, timeout=10, preexec_fn=limit)
+        peak = int(done.stdout.strip() or 0)
+        tally.check(peak < 256 << 10, f"{what}: took {peak >> 10} MiB")
         tally.check(done.returncode == code and not out.exists() and (code == 0 or done.stderr.count("\n") <= 3), f"{what}: exit {done.returncode}: {done.stderr.strip()[:200]}")
         if out.exists():
             out.unlink()
@@ -234,6 +258,12 @@ with scratch() as name:
     def gets(metadata, where):
         return b"\x80\x04]\x94(" + b"h\x00" * 3_000_000 + b"e."
 
+    def many_gets(metadata, where):
+        return b"\x80\x04]\x94(" + b"h\x00" * 28_500_000 + b"e."
+
+    def same_chunks(metadata, where):  # 19 MB of entries, each an object of its own
+        metadata.state_dict_metadata["m.w"].chunks = [ChunkStorageMetadata(torch.Size([0, 0]), torch.Size([8, 4])) for _ in range(500_000)]
+
     def link(metadata, where):
         name = next(n for n in os.listdir(where) if n.endswith(".distcp"))
         os.rename(where / name, folder / "outside.distcp")
@@ -260,6 +290,6 @@ with scratch() as name:
             return dict, (), None, None, iter(self.all)
 
     for what, change in (("a million chunks", many_chunks), ("a hundred thousand chunks without a place", thin_chunks), ("overlapping bands", criss_cross), ("a list of 10^9", list_bomb), ("100 MB of text", big_text),
-                         ("five million marks", nested), ("three million references", gets), ("a link out", link), ("a link out by way of ..", folder_link), ("two entries for a chunk", twice)):
+                         ("five million marks", nested), ("three million references", gets), ("57 MB of references", many_gets), ("19 MB of chunks", same_chunks), ("a link out", link), ("a link out by way of ..", folder_link), ("two entries for a chunk", twice)):
         hostile(what, change)
 tally.finish()

@@ -53,9 +53,7 @@ constexpr auto kNameOf = [] {
     return names;
 }();
 
-}  // namespace
-
-OpcodeForm opcode_form(unsigned char opcode) noexcept {
+constexpr OpcodeForm form_of(unsigned char opcode) {
     const auto is_one_of = [opcode](std::string_view set) {
         return set.find(static_cast<char>(opcode)) != std::string_view::npos;
     };
@@ -69,6 +67,19 @@ OpcodeForm opcode_form(unsigned char opcode) noexcept {
     if (is_one_of("ILFSVPpg")) return {OpcodeArgument::kLine, 0};
     if (is_one_of("ci")) return {OpcodeArgument::kTwoLines, 0};
     return {OpcodeArgument::kNone, 0};
+}
+
+constexpr auto kFormOf = [] {
+    std::array<OpcodeForm, 256> forms{};
+    for (std::size_t opcode = 0; opcode < forms.size(); ++opcode)
+        forms[opcode] = form_of(static_cast<unsigned char>(opcode));
+    return forms;
+}();
+
+}  // namespace
+
+OpcodeForm opcode_form(unsigned char opcode) noexcept {
+    return kFormOf[opcode];
 }
 
 bool is_opcode(unsigned char opcode) noexcept {

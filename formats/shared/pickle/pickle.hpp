@@ -14,6 +14,14 @@
 
 namespace ckpt {
 
+/// Numbers that grow faster than a stream that is made to eat memory: a reference has two bytes there, and 16 here.
+struct PickleBounds {
+    std::uint64_t max_stack = std::uint64_t{1} << 22;  ///< values on the stack at once: lists come by the thousand
+    std::uint64_t max_nodes = ~std::uint64_t{0};       ///< beside the limit of the caller
+    std::uint64_t max_items = ~std::uint64_t{0};       ///< of all lists
+    std::uint64_t max_entries = ~std::uint64_t{0};     ///< of all dicts
+};
+
 /// Gives meaning to the calls of a stream. The default of each hook leaves the general form: an ObjectNode with its
 /// Recipe.
 class PickleReaderHooks {
@@ -27,6 +35,12 @@ public:
     /// `state` is set on a node that `construct` made: true if it was taken. Otherwise the node becomes an inert object
     /// again.
     virtual bool build(Pool& pool, Node& target, Value state);
+    /// Whether tuples, texts and dicts may be used again that were given to `persistent_load`, to a `construct` that
+    /// resets the recipe, or to a `build` of a node without one: none of these keeps a handle of such, or of what is in
+    /// them, unless it returns it.
+    virtual bool is_done_with_arguments() const { return false; }
+    /// What a stream of so many bytes may come to; the defaults are far above what any program writes.
+    virtual PickleBounds bounds(std::uint64_t stream_bytes) const;
 };
 
 /// What a stream was, beside its value.

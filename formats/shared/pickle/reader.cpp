@@ -9,8 +9,10 @@
 
 #include "formats/shared/pickle/calls.hpp"
 #include "formats/shared/pickle/key_index.hpp"
+#include "formats/shared/pickle/memo.hpp"
 #include "formats/shared/pickle/names.hpp"
 #include "formats/shared/pickle/pickle.hpp"
+#include "formats/shared/pickle/spare_nodes.hpp"
 #include "formats/shared/pickle/text.hpp"
 #include "libckpt/error.hpp"
 
@@ -27,7 +29,14 @@ public:
           context_(context),
           facts_(facts),
           keys_(),
-          first_node_(pool.size()) {}
+          spare_(pool),
+          memo_(bytes),
+          bounds_(hooks.bounds(bytes.size())),
+          is_done_with_arguments_(hooks.is_done_with_arguments()),
+          first_node_(pool.size()) {
+        bounds_.max_nodes = std::min(bounds_.max_nodes, limits_.max_nodes);
+        if (memo_.reads().has_copies()) spare_.keep_all();
+    }
 
     Value run() {
         while (true) {
@@ -37,8 +46,10 @@ public:
             if (opcode == '.') break;
             if (frame_end_ != 0 && at_ > frame_end_) frame_end_ = 0;
             step(opcode);
-            if (pool_.size() - first_node_ > limits_.max_nodes)
-                damaged(fmt::format("more than {} values", limits_.max_nodes));
+            if (pool_.size() - first_node_ > bounds_.max_nodes)
+                damaged(fmt::format("more than {} values", bounds_.max_nodes));
+            if (stack_.size() > bounds_.max_stack)
+                damaged(fmt::format("more than {} values on the stack", bounds_.max_stack));
             if ((++steps_ & 0xffff) == 0) context_.check_cancelled();
         }
         facts_.size_bytes = at_;
@@ -92,7 +103,7 @@ private:
     Value text(std::string_view raw) {
         count_inline(raw.size());
         if (!is_utf8_with_surrogates(raw)) damaged("text that is not UTF-8");
-        return pool_.string(std::string(raw));
+        return spare_.string(std::string(raw));
     }
     Value byte_string(std::string_view raw) {
         count_inline(raw.size());
@@ -122,18 +133,24 @@ private:
         return items;
     }
     void put(std::uint64_t index) {
-        memo_[index] = top();
-        if (top().node() != nullptr) memoized_.insert(top().node());
+        const Value value = top();
+        if (value.is(Kind::kObject) && value.type() == "builtins.getattr") memoized_.insert(value.node());
+        if (memo_.put(index, value) && value.node() != nullptr) spare_.keep(value.node());
+    }
+    void count(std::uint64_t& all, std::size_t more, std::uint64_t most, std::string_view what) const {
+        all += more;
+        if (all > most) damaged(fmt::format("more than {} {}", most, what));
     }
     void get(std::uint64_t index) {
-        const auto found = memo_.find(index);
-        if (found == memo_.end()) damaged(fmt::format("memo slot {} was never written,", index));
-        push(found->second);
+        const Value* value = memo_.find(index);
+        if (value == nullptr) damaged(fmt::format("memo slot {} was never written,", index));
+        push(*value);
     }
 
     // Containers.
 
     void append(Value target, const std::vector<Value>& items) {
+        count(items_, items.size(), bounds_.max_items, "items of lists");
         if (target.is(Kind::kList)) {
             auto& list = target.sequence().items;
             list.insert(list.end(), items.begin(), items.end());
@@ -146,6 +163,7 @@ private:
     }
     void set_items(Value target, const std::vector<Value>& items) {
         if (items.size() % 2 != 0) damaged("an odd number of keys and values");
+        count(entries_, items.size() / 2, bounds_.max_entries, "entries of dicts");
         std::vector<std::pair<Value, Value>>* entries = nullptr;
         if (target.is(Kind::kDict)) {
             entries = &target.dict().entries;
@@ -196,28 +214,12 @@ private:
         return it->second;
     }
 
-    /// The dotted name of a class or function value; nested classes are pickled as getattr(Outer, 'Inner') at low
-    /// protocols.
-    std::string name_of(const Value& callee) const {
-        if (!callee.is(Kind::kObject) || !callee.node()->recipe) return {};
-        const Recipe& recipe = *callee.node()->recipe;
-        if (recipe.how == Recipe::How::kGlobal) return recipe.callable;
-        if (recipe.how == Recipe::How::kCall && recipe.callable == "builtins.getattr" && recipe.args.is(Kind::kTuple)) {
-            const auto& items = recipe.args.sequence().items;
-            if (items.size() == 2 && items[1].is(Kind::kString)) {
-                const std::string outer = global_name_of(items[0]);
-                if (!outer.empty()) return outer + "." + std::string(items[1].as_string());
-            }
-        }
-        return recipe.callable;
-    }
-
     Value construct(Recipe::How how, Value callee, Value args, Value kwargs = {}) {
         if (!args.is(Kind::kTuple)) damaged(fmt::format("a {} for the arguments of a call", kind_name(args.kind())));
         if (!callee.is(Kind::kObject)) damaged(fmt::format("a call of a {}", kind_name(callee.kind())));
         auto recipe = std::make_unique<Recipe>();
         recipe->how = how;
-        recipe->callable = name_of(callee);
+        recipe->callable = callee_name(callee);
         recipe->callee = callee;
         recipe->args = args;
         recipe->kwargs = kwargs;
@@ -229,23 +231,20 @@ private:
             } else if (facts_.protocol >= 4 && !node.recipe) {
                 recipe->args = {};  // the names of a global are values of their own from protocol 4 on
                 node.recipe = std::move(recipe);
+            } else if (!node.recipe && args.sequence().items.empty()) {
+                spare_.release(args);
             }
             return *plain;
         }
         if (Node* node = hooks_.construct(pool_, recipe)) {
-            if (recipe) node->recipe = std::move(recipe);
+            if (recipe) {
+                node->recipe = std::move(recipe);
+            } else if (is_done_with_arguments_) {
+                spare_.release(args, node);
+            }
             return Value::of(node);
         }
         return inert_object(std::move(recipe));
-    }
-
-    /// The class of what a call makes: functions that make an instance of their first argument are known by name.
-    std::string class_made_by(const Recipe& recipe) const {
-        if (recipe.how != Recipe::How::kCall || !recipe.args.is(Kind::kTuple) || recipe.args.sequence().items.empty() ||
-            !makes_its_first_argument(recipe.callable))
-            return recipe.callable;
-        const std::string made = name_of(recipe.args.sequence().items[0]);
-        return made.empty() ? recipe.callable : made;
     }
 
     Value inert_object(std::unique_ptr<Recipe> recipe) {
@@ -295,7 +294,7 @@ private:
     }
 
     Value typed_dict(const std::string& type, const Recipe* recipe) {
-        const Value dict = pool_.dict();
+        const Value dict = spare_.dict();
         dict.node()->type = type;
         if (recipe != nullptr) dict.node()->recipe = std::make_unique<Recipe>(*recipe);
         return dict;
@@ -305,6 +304,10 @@ private:
         const Value state = pop();
         const Value target = top();
         Node* node = target.node();
+        if (is_done_with_arguments_ && node != nullptr && !node->recipe && hooks_.build(pool_, *node, state)) {
+            if (!node->recipe) spare_.release(state);
+            return;
+        }
         if (target.is(Kind::kObject)) {
             if (inert(target) == nullptr) damaged("state set on a class or function");
             if (!node->recipe->state.is_null()) damaged("state set twice");
@@ -347,26 +350,7 @@ private:
                 object->set_attribute("pickle:transient", Value::boolean(true));
             }
         }
-        if (replaced_.empty()) return root;
-        const auto swap = [this](Value& value) {
-            for (auto it = replaced_.find(value.node()); value.node() != nullptr && it != replaced_.end();
-                 it = replaced_.find(value.node())) {
-                value = it->second;
-            }
-        };
-        swap(root);
-        std::unordered_set<Node*> seen;
-        std::vector<Node*> todo;
-        const auto meet = [&](Value& value) {
-            swap(value);
-            if (value.node() != nullptr && seen.insert(value.node()).second) todo.push_back(value.node());
-        };
-        meet(root);
-        while (!todo.empty()) {
-            Node* node = todo.back();
-            todo.pop_back();
-            for_each_value(*node, meet);
-        }
+        replace_nodes(root, replaced_);
         return root;
     }
     void take_over(ObjectNode& from, Node& to) {
@@ -375,6 +359,11 @@ private:
         replaced_[&from] = Value::of(&to);
     }
 
+    void persistent(const Value& id) {
+        const Value value = hooks_.persistent_load(pool_, id);
+        if (is_done_with_arguments_) spare_.release(id, value.node());
+        push(value);
+    }
     void step(unsigned char opcode);
     void text_opcode(unsigned char opcode);
     void stack_global() {
@@ -407,6 +396,10 @@ private:
     const Context& context_;
     PickleFacts& facts_;
     PickleKeyIndex keys_;
+    SpareNodes spare_;
+    PickleMemo memo_;
+    PickleBounds bounds_;
+    bool is_done_with_arguments_;
     std::size_t first_node_;
     std::size_t at_ = 0;
     std::size_t opcode_at_ = 0;
@@ -417,8 +410,9 @@ private:
     std::uint64_t inline_bytes_ = 0;
     std::vector<Value> stack_;
     std::vector<std::size_t> marks_;
-    std::unordered_map<std::uint64_t, Value> memo_;
-    std::unordered_set<const Node*> memoized_;
+    std::uint64_t items_ = 0;                   // of all lists
+    std::uint64_t entries_ = 0;                 // of all dicts
+    std::unordered_set<const Node*> memoized_;  // of what may be transient
     std::unordered_map<std::string, Value> globals_;
     std::vector<ObjectNode*> objects_;
     std::unordered_map<const Node*, Value> replaced_;
@@ -497,22 +491,22 @@ void Machine::step(unsigned char opcode) {
         }
         // Containers.
         case ')':
-            return push(pool_.tuple());
+            return push(spare_.tuple({}));
         case 0x85:
         case 0x86:
         case 0x87: {
             std::vector<Value> items(opcode - 0x84u);
             for (std::size_t i = items.size(); i-- > 0;) items[i] = pop();
-            return push(pool_.tuple(std::move(items)));
+            return push(spare_.tuple(std::move(items)));
         }
         case 't': {
             auto items = pop_mark();
-            return push(pool_.tuple(std::move(items)));
+            return push(spare_.tuple(std::move(items)));
         }
         case ']':
             return push(pool_.list());
         case '}':
-            return push(pool_.dict());
+            return push(spare_.dict());
         case 0x8f:
             return push(pool_.set());
         case 'l': {
@@ -609,8 +603,7 @@ void Machine::step(unsigned char opcode) {
         case 'b':
             return build();
         case 'Q': {
-            const Value id = pop();
-            return push(hooks_.persistent_load(pool_, id));
+            return persistent(pop());
         }
         case 0x82:
         case 0x83:
@@ -658,8 +651,7 @@ void Machine::text_opcode(unsigned char opcode) {
             return push(text(*raw));
         }
         case 'P': {
-            const Value id = text(line());
-            return push(hooks_.persistent_load(pool_, id));
+            return persistent(text(line()));
         }
         case 'p':
         case 'g': {

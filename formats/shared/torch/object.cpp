@@ -52,7 +52,6 @@ Value read_torch_object(const BlobPtr& bytes, const std::string& file, Document&
     warn_of_globals(facts.globals, context);
     settle_torch_values(root, context);
     rebuilder.check_all_bounds();
-    rebuilder.forget_usual_recipes();
     return root;
 }
 

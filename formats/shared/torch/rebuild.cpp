@@ -91,6 +91,15 @@ void check_count(const std::string& function, std::size_t count, std::size_t lea
         throw_damaged("{} has {} arguments, expected {} to {}", function, count, least, most);
 }
 
+/// Whether the writer would make the tensor by the very call that made it, so that it need not be remembered.
+bool is_usual(const Recipe& recipe, const TensorNode& tensor) {
+    if (recipe.callable != "torch._utils._rebuild_tensor_v2" || tensor.attributes) return false;
+    const auto& args = recipe.args.sequence().items;
+    const bool has_hooks = args.size() == 6 && args[5].is(Kind::kDict) && args[5].dict().entries.empty() &&
+                           args[5].type() == "collections.OrderedDict" && !args[5].node()->recipe;
+    return has_hooks && args[2].is(Kind::kTuple) && args[3].is(Kind::kTuple) && storage_class(tensor.dtype).has_value();
+}
+
 }  // namespace
 
 void copy_tensor(const TensorNode& from, TensorNode& to) {
@@ -118,22 +127,6 @@ void TorchRebuilder::check_all_bounds() const {
     for (const TensorNode* view : views_) {
         // A Parameter of a sparse or nested tensor has no strides: its parts are checked.
         if (view->layout.empty() || view->layout == "meta") view->check_bounds("(out of sight)");
-    }
-}
-
-void TorchRebuilder::forget_usual_recipes() const {
-    const auto is_usual = [](const TensorNode& tensor) {
-        if (!tensor.recipe || tensor.recipe->how != Recipe::How::kCall || !tensor.type.empty() || tensor.attributes ||
-            tensor.recipe->callable != "torch._utils._rebuild_tensor_v2" || !tensor.recipe->state.is_null())
-            return false;
-        const auto& args = tensor.recipe->args.sequence().items;
-        const bool has_hooks = args.size() == 6 && args[5].is(Kind::kDict) && args[5].dict().entries.empty() &&
-                               args[5].type() == "collections.OrderedDict" && !args[5].node()->recipe;
-        return has_hooks && args[2].is(Kind::kTuple) && args[3].is(Kind::kTuple) &&
-               storage_class(tensor.dtype).has_value();
-    };
-    for (TensorNode* view : views_) {
-        if (is_usual(*view)) view->recipe.reset();
     }
 }
 
@@ -199,9 +192,10 @@ Node* TorchRebuilder::construct(Pool& pool, std::unique_ptr<Recipe>& recipe) {
             node->requires_grad = !args.empty() && args[0].is(Kind::kBool) && args[0].as_bool();
             return node;
         }
-        Node* node = rebuild(pool, recipe->callable, recipe->args);
+        TensorNode* node = rebuild(pool, recipe->callable, recipe->args);
+        if (node != nullptr && is_usual(*recipe, *node)) recipe.reset();
         // Gone since torch 2.0: what is read from such a file is written in the current form.
-        if (node != nullptr && recipe->callable == "torch._utils._rebuild_sparse_csr_tensor") recipe.reset();
+        if (node != nullptr && recipe && recipe->callable == "torch._utils._rebuild_sparse_csr_tensor") recipe.reset();
         return node;
     }
     return PickleReaderHooks::construct(pool, recipe);

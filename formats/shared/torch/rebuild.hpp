@@ -22,13 +22,12 @@ public:
 
     Value persistent_load(Pool& pool, Value id) override;
     Node* construct(Pool& pool, std::unique_ptr<Recipe>& recipe) override;
+    bool is_done_with_arguments() const override { return true; }
     /// Whether the pickle named the storage with this key.
     bool knows_storage(std::string_view key) const { return storages_.count(std::string(key)) != 0; }
     /// Checks every tensor that was made, also those that no path leads to (inside of another's recipe). Throws Error
     /// (kDamaged).
     void check_all_bounds() const;
-    /// Once all is read: tensors that the writer would make by the very call that made them need not remember it.
-    void forget_usual_recipes() const;
 
 protected:
     /// A storage by itself, as a tensor of its class; the same node for the same key and class.
