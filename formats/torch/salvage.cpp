@@ -349,7 +349,6 @@ Salvaged salvage(const Source& source, SalvageCheck check, const Context& contex
     });
     if (!lost.empty()) remove_lost(document, lost);
     settle_torch_values(document.root, context);
-    rebuilder.forget_usual_recipes();
     return result;
 }
 
