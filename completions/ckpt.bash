@@ -2,7 +2,7 @@
 _ckpt() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]} words=
     if [ "$COMP_CWORD" -eq 1 ]; then
-        COMPREPLY=($(compgen -W "ls last path inspect get convert extract merge diff verify scan prune formats --help --version" -- "$cur"))
+        COMPREPLY=($(compgen -W "ls last path inspect get convert extract merge diff verify scan prune plot formats --help --version" -- "$cur"))
         return
     fi
     case $prev in
@@ -28,6 +28,7 @@ _ckpt() {
         extract) words="--output --from --all --model-only --role --select --drop --rest --salvage --to --compress --codec --keep-layout --julia --shard-size --shards --metadata --weights-only --overwrite --max-output --allow-huge --allow-loss --ema --strip-prefix --add-prefix --rename --cast --cast-only --contiguous" ;;
         merge) words="--output --from --direction --to --compress --codec --keep-layout --julia --shard-size --shards --metadata --weights-only --overwrite --max-output --allow-huge --allow-loss --last --prior-to --up-to --at --by --pattern --average --weights --ema --slerp --base --task-arithmetic --ties --dare --lambda --density --seed --average-also --fast --cast --cast-only --union --prefer" ;;
         diff) words="--rtol --atol --ulp --ignore --names-only --values-only --limit --from --json" ;;
+        plot) words="--output --overwrite --data --json --log --bars --title --from --prior-to --up-to --at --by --pattern" ;;
         prune) words="--keep-last --keep-first --keep-every --closest --keep-best --metric --mode --keep-within --keep-hourly --keep-daily --keep-weekly --keep --keep-glob --remove-invalid --remove-tmp --min-age --full --strip --trash --dry-run --yes --unsafe-allow-remove-all --recursive --json --by --pattern" ;;
         scan) words="--all --json --jsonl" ;;
         verify) words="--full --sample --seed --values --from --json --by --pattern" ;;

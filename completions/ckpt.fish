@@ -10,6 +10,7 @@ complete -c ckpt -n __fish_use_subcommand -f -a merge -d 'average checkpoints, u
 complete -c ckpt -n __fish_use_subcommand -f -a diff -d 'compare two checkpoints'
 complete -c ckpt -n __fish_use_subcommand -f -a scan -d 'show what loading a file would name and run'
 complete -c ckpt -n __fish_use_subcommand -f -a verify -d 'check whether checkpoints are whole'
+complete -c ckpt -n __fish_use_subcommand -f -a plot -d 'draw logs, searches, values over a run, and histograms'
 complete -c ckpt -n __fish_use_subcommand -f -a prune -d 'remove checkpoints by rules of what to keep'
 complete -c ckpt -n __fish_use_subcommand -f -a formats -d 'list the layouts'
 complete -c ckpt -n '__fish_seen_subcommand_from ls' -l by
@@ -133,6 +134,19 @@ complete -c ckpt -n '__fish_seen_subcommand_from merge' -l cast
 complete -c ckpt -n '__fish_seen_subcommand_from merge' -l cast-only
 complete -c ckpt -n '__fish_seen_subcommand_from merge' -l union
 complete -c ckpt -n '__fish_seen_subcommand_from merge' -l prefer
+complete -c ckpt -n '__fish_seen_subcommand_from plot' -l output
+complete -c ckpt -n '__fish_seen_subcommand_from plot' -l overwrite
+complete -c ckpt -n '__fish_seen_subcommand_from plot' -l data
+complete -c ckpt -n '__fish_seen_subcommand_from plot' -l json
+complete -c ckpt -n '__fish_seen_subcommand_from plot' -l log
+complete -c ckpt -n '__fish_seen_subcommand_from plot' -l bars
+complete -c ckpt -n '__fish_seen_subcommand_from plot' -l title
+complete -c ckpt -n '__fish_seen_subcommand_from plot' -l from
+complete -c ckpt -n '__fish_seen_subcommand_from plot' -l prior-to
+complete -c ckpt -n '__fish_seen_subcommand_from plot' -l up-to
+complete -c ckpt -n '__fish_seen_subcommand_from plot' -l at
+complete -c ckpt -n '__fish_seen_subcommand_from plot' -l by
+complete -c ckpt -n '__fish_seen_subcommand_from plot' -l pattern
 complete -c ckpt -n '__fish_seen_subcommand_from prune' -l keep-last
 complete -c ckpt -n '__fish_seen_subcommand_from prune' -l keep-first
 complete -c ckpt -n '__fish_seen_subcommand_from prune' -l keep-every

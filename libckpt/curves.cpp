@@ -127,7 +127,7 @@ std::vector<Curve> curves_of(const Value& value, const std::string& name) {
 }
 
 Chart search_chart(const Value& root) {
-    Chart chart{"Search: objective over evaluations", "evaluation", "objective", {}, false};
+    Chart chart{"objective over evaluations", "evaluation", "objective", {}, false};
     const Value* history = find_in(root, "history");
     const Value* objectives = history != nullptr ? find_in(*history, "log_f") : nullptr;
     const auto numbers = objectives != nullptr ? column_of(*objectives) : std::nullopt;
@@ -148,7 +148,7 @@ Chart search_chart(const Value& root) {
 
 Chart calibration_chart(const Value& root, const Context& context) {
     context.check_cancelled();
-    Chart chart{"Calibration: loss over evaluations", "evaluation", "loss", {}, false};
+    Chart chart{"loss over evaluations", "evaluation", "loss", {}, false};
     const Value* losses = find_in(root, "losses_samp");
     const auto numbers = losses != nullptr ? column_of(*losses) : std::nullopt;
     if (!numbers || numbers->empty()) return chart;

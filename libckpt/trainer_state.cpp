@@ -27,9 +27,13 @@ void add_callbacks(const DictNode& callbacks, TrainerSummary& summary) {
         if (!value.is(Kind::kDict)) continue;
         const Value* best = text_entry(value.dict(), "best_model_path");
         if (best != nullptr && summary.best_model_path.empty()) summary.best_model_path = best->as_string();
-        const Value* average = value.dict().find("average_model_state");
-        if (average != nullptr && average->is(Kind::kDict))
-            summary.averaged_path = "callbacks/" + escape_key(name) + "/average_model_state";
+        // The first is Lightning's own, the others those of callbacks that are passed around.
+        for (const std::string_view part : {"average_model_state", "ema_state_dict", "state_dict_ema", "ema_weights"}) {
+            const Value* average = value.dict().find(part);
+            if (average == nullptr || !average->is(Kind::kDict)) continue;
+            summary.averaged_path = "callbacks/" + escape_key(name) + "/" + std::string(part);
+            break;
+        }
     }
 }
 

@@ -37,6 +37,7 @@ std::unique_ptr<Command> make_extract_command();
 std::unique_ptr<Command> make_merge_command();
 std::unique_ptr<Command> make_diff_command();
 std::unique_ptr<Command> make_verify_command();
+std::unique_ptr<Command> make_plot_command();
 std::unique_ptr<Command> make_scan_command();
 std::unique_ptr<Command> make_prune_command();
 std::unique_ptr<Command> make_formats_command();

@@ -16,6 +16,7 @@ std::vector<std::unique_ptr<Command>> all_commands() {
     commands.push_back(make_diff_command());
     commands.push_back(make_verify_command());
     commands.push_back(make_scan_command());
+    commands.push_back(make_plot_command());
     commands.push_back(make_prune_command());
     commands.push_back(make_formats_command());
     return commands;

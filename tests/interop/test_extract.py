@@ -162,6 +162,16 @@ def check_averages(folder):
     code, _, err = run(options.ckpt, "extract", folder / "e.pt", "--ema", "-o", folder / "ema.pt")
     found = torch.load(folder / "ema.pt") if code == 0 else {}
     tally.check(code == 0 and list(found) == ["weight", "bias"] and torch.equal(found["weight"], averaged.module.weight), f"ema: {code} {err} {list(found)}")
+    weights, trained = {"w": torch.ones(2)}, {"w": torch.zeros(2)}
+    for key, whole in {
+        "timm": {"state_dict": trained, "state_dict_ema": weights, "epoch": 1},
+        "callback": {"state_dict": trained, "pytorch-lightning_version": "2.5.0", "epoch": 3, "global_step": 10, "callbacks": {"EMA": {"ema_state_dict": weights, "decay": 0.99}}, "optimizer_states": [], "loops": {}},
+        "averaging": {"state_dict": weights, "current_model_state": trained, "pytorch-lightning_version": "2.6.0", "epoch": 3, "global_step": 10, "callbacks": {}, "optimizer_states": [], "loops": {}},
+        "model_ema": {"model": trained, "model_ema": weights, "epoch": 1},
+    }.items():
+        torch.save(whole, folder / f"{key}.pt")
+        code, _, err = run(options.ckpt, "extract", folder / f"{key}.pt", "--ema", "-o", folder / "w.pt", "--overwrite")
+        tally.check(code == 0 and torch.equal(torch.load(folder / "w.pt")["w"], weights["w"]), f"{key}: {code} {err}")
     torch.save({"model": model.state_dict(), "epoch": 3}, folder / "n.pt")
     code, _, err = run(options.ckpt, "extract", folder / "n.pt", "--ema", "-o", folder / "none.pt")
     tally.check(code == 1 and "no averaged weights" in err, f"no ema: {code} {err}")

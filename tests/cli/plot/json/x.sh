@@ -1,0 +1,2 @@
+cd "$DATA"
+ckpt plot run log/train_loss --json

@@ -1,0 +1,2 @@
+cd "$DATA/run"
+ckpt plot epoch-10.pt --data
