@@ -140,7 +140,8 @@ std::vector<Finding> sample_storages(const Document& document, const SampleSize&
             read_through(*pieces.blob, begin, length, context);
         } catch (const Error& error) {
             if (error.code() != ErrorCode::kDamaged) throw;
-            findings.push_back({Finding::Severity::kDamage, pieces.path, error.message()});
+            const bool is_named = error.message().starts_with("'");
+            findings.push_back({Finding::Severity::kDamage, is_named ? "" : pieces.path, error.message()});
         }
     }
     findings.push_back(summary("pieces", chosen.size(), total, bytes, all_bytes));

@@ -66,6 +66,7 @@ def streams():
     # MEMOIZE counts entries, not the highest index.
     yield "memoize_after_put", b"\x80\x04" + text("x") + b"q\x08" + b"0" + text("builtins") + b"\x94" + b"0" + text("exec") + b"\x94" + b"0h\x01h\x02\x93" + ARGS + b"R.", True
     yield "text_put", b"\x80\x02" + text("builtins") + b"p77\n" + b"0g77\n" + text("exec") + b"\x93" + ARGS + b"R.", True
+    yield "put_of_python_numbers", b"\x80\x02" + text("builtins") + b"p1_0\n0" + text("collections") + b"p1_1\n0g 10 \n" + text("exec") + b"p+3\n0g3\n\x93" + ARGS + b"R.", True
     yield "long_put", b"\x80\x02" + text("builtins") + b"r\x00\x01\x00\x00" + b"0j\x00\x01\x00\x00" + text("exec") + b"\x93" + ARGS + b"R.", True
     yield "dup", b"\x80\x02cbuiltins\nexec\n2" + ARGS + b"R.", True
     yield "pop_mark", b"\x80\x02(NNN1" + CALL + b".", True
@@ -89,6 +90,10 @@ def streams():
     yield "after_break_in_lines", b"\x80\x02N\xff....cposix\nsystem\n", False
     yield "second", b"\x80\x02N.\x80\x02" + CALL + b".", False
     yield "second_without_proto", b"\x80\x02N." + CALL + b".", False
+    yield "third_without_proto", b"\x80\x02N.N.)." + CALL + b".", False
+    yield "behind_many_bytes", b"\x80\x03]" + b"C\x04\x80\x02N.a" * 2000 + b"C" + bytes([len(CALL) + 3]) + b"\x80\x02" + CALL + b".a.", None
+    yield "behind_many_names", b"\x80\x02]" + b"".join(b"cspam\nn%d\na" % i for i in range(3000)) + CALL + b"a.", None
+    yield "named_behind_too_many", b"\x80\x02]" + b"".join(b"cspam\nn%d\na" % i for i in range(12000)) + CALL + b"a.", None
     yield "third_behind_junk", b"\x80\x02N.\0\0junk\0\x80\x04" + CALL + b".", False
     yield "proto_again", b"\x80\x02\x80\x04\x80\x03" + CALL + b".", True
     yield "proto_9", b"\x80\x02N0\x80\x09" + CALL + b".", False
@@ -262,6 +267,7 @@ def containers():
     yield "xz", b"\xfd7zXZ\0" + b"\0" * 40
     yield "npy", npy(bad)
     yield "npy_of_records", npy(bad, "[('a', '<f4'), ('b', '|O')]")
+    yield "npz_packed", packed_npz(bad)
     yield "npz", add_members(add_members(b"", [("a.npy", numeric_npy())]), [("b.npy", npy(bad))])
     for which in range(5):
         yield f"legacy_{which + 1}", legacy(which, bad)
@@ -289,6 +295,14 @@ def npy(content, descr="'|O'"):
     header = f"{{'descr': {descr}, 'fortran_order': False, 'shape': (1,), }}".encode()
     header += b" " * (-(len(header) + 11) % 64) + b"\n"
     return b"\x93NUMPY\1\0" + struct.pack("<H", len(header)) + header + content
+
+
+def packed_npz(bad):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.npy", numeric_npy())
+        archive.writestr("b.npy", npy(bad + b"\0" * 100_000))
+    return file.getvalue()
 
 
 def legacy(which, bad):

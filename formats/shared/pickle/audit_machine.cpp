@@ -379,9 +379,15 @@ std::optional<std::uint64_t> Auditor::index_of_line() {
     Symbol line;
     if (!take_line(line)) return std::nullopt;
     const std::string digits = bytes_.range(line.at, std::min<std::uint32_t>(line.size, 32));
+    // As Python's int() reads it: space around it, a sign, underscores between digits.
+    std::string plain;
+    for (const char c : digits) {
+        if (c != ' ' && c != '\t' && c != '\r' && c != '\f' && c != '\v' && c != '_' && !(c == '+' && plain.empty()))
+            plain += c;
+    }
     std::uint64_t index = 0;
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), index);
-    if (error != std::errc()) problem("a memo number that is none");
+    const auto [end, error] = std::from_chars(plain.data(), plain.data() + plain.size(), index);
+    if (error != std::errc() || end != plain.data() + plain.size()) problem("a memo number that is none");
     return index;
 }
 

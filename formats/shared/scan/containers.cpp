@@ -49,6 +49,9 @@ bool is_byte(const h5::Datatype& type) {
 }  // namespace
 
 bool Scanner::gzip(const BlobPtr& bytes, const std::string& place, int depth) {
+    // An array of numbers may be of any size.
+    const auto numbers = npy_head(*memory_blob(gunzip_head(bytes_of(*bytes, 0, 8192), 8192)));
+    if (numbers && numbers->problem.empty() && !numbers->has_objects) return true;
     try {
         Gunzipped unpacked = gunzip(*bytes, kMostUnpackedBytes, context_);
         if (!unpacked.problem.empty()) {
@@ -125,29 +128,36 @@ bool Scanner::tar(const BlobPtr& bytes, const std::string& place, int depth) {
     return true;
 }
 
-bool Scanner::npy(const BlobPtr& bytes, const std::string& place, int depth) {
-    const std::string head = bytes_of(*bytes, 0, 12);
-    if (head.size() < 10) {
-        damage(place, "a NumPy array that ends inside its header");
-        return true;
-    }
+std::optional<NpyHead> npy_head(const Blob& bytes) {
+    const std::string head = bytes_of(bytes, 0, 12);
+    if (head.size() < 10 || !head.starts_with("\x93NUMPY")) return std::nullopt;
     const auto byte = [&](std::size_t i) { return std::uint64_t{static_cast<unsigned char>(head[i])}; };
     const bool is_wide = byte(6) >= 2 && head.size() == 12;
     const std::uint64_t length = byte(8) | byte(9) << 8 | (is_wide ? byte(10) << 16 | byte(11) << 24 : 0);
-    const std::uint64_t data_at = (is_wide ? 12 : 10) + length;
-    bool has_objects = true;
+    NpyHead result;
+    result.data_at = (is_wide ? 12 : 10) + length;
     try {
         if (length > (std::uint64_t{1} << 20)) throw_damaged("a header of {} bytes", length);
         Pool pool;
-        const Value header = parse_python_literal(pool, bytes_of(*bytes, is_wide ? 12 : 10, length));
+        const Value header = parse_python_literal(pool, bytes_of(bytes, is_wide ? 12 : 10, length));
         const Value* descr = header.is(Kind::kDict) ? header.dict().find("descr") : nullptr;
         if (descr == nullptr) throw_damaged("a header without descr");
-        has_objects = parse_descr(pool, *descr).has_objects;
+        result.has_objects = parse_descr(pool, *descr).has_objects;
     } catch (const Error& error) {
-        damage(place, error.message());
+        result.problem = error.message();
     }
-    if (!has_objects || data_at >= bytes->size_bytes()) return true;
-    const Streams streams = pickles(bytes, data_at, place, depth, Belief::kSure);
+    return result;
+}
+
+bool Scanner::npy(const BlobPtr& bytes, const std::string& place, int depth) {
+    const auto head = npy_head(*bytes);
+    if (!head) {
+        damage(place, "a NumPy array that ends inside its header");
+        return true;
+    }
+    if (!head->problem.empty()) damage(place, head->problem);
+    if (!head->has_objects || head->data_at >= bytes->size_bytes()) return true;
+    const Streams streams = pickles(bytes, head->data_at, place, depth, Belief::kSure);
     if (streams.end < bytes->size_bytes()) embedded(bytes, streams.end, bytes->size_bytes(), place, depth);
     return true;
 }

@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::uint64_t kMostSearched = std::uint64_t{1} << 26;
 constexpr std::size_t kMostName = 512;
+constexpr std::size_t kMostTried = 200'000;
+constexpr std::size_t kMostNested = 100'000;
 
 bool is_identifier_byte(char c) {
     const auto u = static_cast<unsigned char>(c);
@@ -58,7 +60,8 @@ public:
         names_well_ = names_well_ || (name.is_known && is_dotted(name.module) && is_dotted(name.name));
         ++names_;
         if (is_believed_) scanner_.count_name(name);
-        if (!is_believed_ && waiting_names_.size() < kMostWaiting) waiting_names_.push_back(name);
+        if (!is_believed_) waiting_names_.push_back(name);
+        if (waiting_names_.size() > kMostWaiting) believe();
         const GlobalClass cls = name.is_known ? classify_global(name.full) : GlobalClass::kUnknown;
         if (cls == GlobalClass::kHarmless) return;
         const std::string shown = name.is_known ? name.full : fmt::format("{} (a name that is computed)", name.full);
@@ -108,14 +111,15 @@ public:
         const bool is_container = begins_like_container(head);
         if (!is_container && !may_be_old_pickle(head)) return;
         if (!is_believed_) {
-            if (waiting_.size() < kMostWaiting) waiting_.push_back({bytes, data_begin, at});
+            waiting_.push_back({bytes, data_begin, at});
+            if (waiting_.size() > kMostWaiting) believe();
             return;
         }
         look_into(bytes, data_begin, at);
     }
 
     void believe_from_the_start() { is_believed_ = true; }
-    /// What was collected counts.
+    /// What was collected counts, and what follows. So much of it is no chance, either.
     void believe() {
         is_believed_ = true;
         for (const AuditedName& name : waiting_names_) scanner_.count_name(name);
@@ -138,11 +142,15 @@ private:
     void find(ScanFinding finding) {
         if (is_believed_) {
             scanner_.find(std::move(finding));
-        } else if (findings_.size() < kMostWaiting) {
-            findings_.push_back(std::move(finding));
+            return;
         }
+        findings_.push_back(std::move(finding));
+        if (findings_.size() > kMostWaiting) believe();
     }
     void look_into(const BlobPtr& bytes, std::uint64_t data_begin, std::uint64_t at) {
+        if (scanner_.nested_ == kMostNested)
+            scanner_.unseen("has too many bytes that may be pickles to be followed", place_, at);
+        if (scanner_.nested_++ >= kMostNested) return;
         const std::string place = inside(place_, fmt::format("bytes at {}", at));
         if (scanner_.any(bytes, place, depth_ + 1, Belief::kMaybe)) looked_into_.insert(data_begin);
     }
@@ -175,10 +183,10 @@ private:
 };
 
 Streams Scanner::pickles(const BlobPtr& bytes, std::uint64_t begin, const std::string& place, int depth, Belief belief,
-                         const StorageCheck& storages) {
+                         const StorageCheck& storages, std::size_t most) {
     Streams streams;
     streams.end = begin;
-    while (streams.end < bytes->size_bytes()) {
+    while (streams.end < bytes->size_bytes() && streams.count < most) {
         if (streams.count >= kMostStreams) {
             unseen(fmt::format("more than {} pickles behind each other", kMostStreams), place, streams.end);
             break;
@@ -190,11 +198,11 @@ Streams Scanner::pickles(const BlobPtr& bytes, std::uint64_t begin, const std::s
         const PickleAudit audit = audit_pickle(bytes, streams.end, sink, context_);
         const std::string head = bytes_of(*bytes, streams.end, 2);
         const bool begins_well = head.size() == 2 && head[0] == '\x80' && static_cast<unsigned char>(head[1]) <= 5;
-        const bool is_pickle = (is_first && belief == Belief::kSure) ||
-                               (audit.has_stop && sink.names() > 0 && audit.problem.empty()) || sink.names_well() ||
-                               (begins_well && ((audit.has_stop && audit.problem.empty()) ||
-                                                (is_first && belief == Belief::kLikely && depth == 0))) ||
-                               (is_first && belief == Belief::kLikely && audit.has_stop && audit.problem.empty());
+        // Behind another any value counts: a program that reads several goes on to the next.
+        const bool is_pickle = (is_first && belief == Belief::kSure) || sink.names_well() ||
+                               (audit.has_stop && audit.problem.empty() &&
+                                (sink.names() > 0 || begins_well || !is_first || belief == Belief::kLikely)) ||
+                               (is_first && begins_well && belief == Belief::kLikely && depth == 0);
         if (!is_pickle) break;
         sink.believe();
         ++report_.pickle_count;
@@ -262,15 +270,21 @@ void Scanner::behind_break(const BlobPtr& bytes, std::uint64_t from, const std::
     // Names in lines, as GLOBAL and INST have them: "cMODULE\nNAME\n".
     const std::uint64_t to = std::min(bytes->size_bytes(), from + kMostSearched);
     const std::string text = bytes_of(*bytes, from, to - from);
+    std::size_t tried = 0;
     for (std::size_t end = text.find('\n'); end != std::string::npos; end = text.find('\n', end + 1)) {
         std::size_t begin = end;
-        while (begin > 0 && (is_identifier_byte(text[begin - 1]) || text[begin - 1] == '.')) --begin;
+        while (begin > 0 && end - begin < kMostName && (is_identifier_byte(text[begin - 1]) || text[begin - 1] == '.'))
+            --begin;
         const std::size_t next = text.find('\n', end + 1);
         if (next == std::string::npos) break;
         const std::string_view name = std::string_view(text).substr(end + 1, next - end - 1);
         if (end - begin < 2 || !is_dotted(name)) continue;
         for (std::size_t i = begin; i + 1 < end; ++i) {
             if (text[i] != 'c' && text[i] != 'i') continue;
+            if (tried++ == kMostTried) {
+                unseen("has too many lines that may be names to be followed", place, from + i);
+                return;
+            }
             const std::string full = fmt::format("{}.{}", text.substr(i + 1, end - i - 1), name);
             if (!is_dotted(full) || classify_global(full) != GlobalClass::kDangerous) continue;
             find({ScanFinding::Class::kDangerous, full, "named behind the break", place, from + i, 1});

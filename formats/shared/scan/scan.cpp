@@ -32,6 +32,8 @@ ScanReport scan_file(const std::string& path, const Context& context) {
 namespace scan {
 namespace {
 
+constexpr std::size_t kLegacyPickles = 5;
+
 struct Packed {
     std::string_view head;
     std::string_view name;
@@ -139,7 +141,7 @@ bool Scanner::any(const BlobPtr& bytes, const std::string& place, int depth, Bel
     if (is_file) report_.kind = "pickle";
     if (streams.end < bytes->size_bytes()) {
         note(fmt::format("{} bytes behind the pickle", bytes->size_bytes() - streams.end), place, streams.end);
-        embedded(bytes, streams.end, bytes->size_bytes(), place, depth);
+        behind_break(bytes, streams.end, place, depth);
     }
     return true;
 }
@@ -149,13 +151,15 @@ void Scanner::legacy(const BlobPtr& bytes) {
     std::map<std::string, std::uint64_t> sizes;
     bool has_untyped = false;
     const Streams streams = pickles(
-        bytes, 0, "", 0, Belief::kLikely, [&](const std::string& cls, const std::string& key, std::uint64_t count) {
+        bytes, 0, "", 0, Belief::kLikely,
+        [&](const std::string& cls, const std::string& key, std::uint64_t count) {
             has_untyped = has_untyped || cls == kUntypedStorage;
             const auto type = storage_type(std::string_view(cls).substr(cls.rfind('.') + 1));
             if (!type) return;
             sizes.try_emplace(
                 key, type->counts_bytes || type->untyped ? count : dtype_bytes(type->dtype, count).value_or(0));
-        });
+        },
+        kLegacyPickles);
     judge_legacy(streams, has_untyped);
     std::uint64_t end = streams.end;  // of the storages behind the pickles, each with its count
     for (const auto& [key, size] : sizes) end += 8 + std::min(size, bytes->size_bytes() + 1);
@@ -194,7 +198,9 @@ void Scanner::find(ScanFinding finding) {
         ++report_.findings[found->second].count;
         return;
     }
-    if (report_.findings.size() >= ScanReport::kMostListed) {
+    // The rest may be there to hide what is dangerous: that has as much room again.
+    const bool is_dangerous = finding.cls == ScanFinding::Class::kDangerous;
+    if (report_.findings.size() >= (is_dangerous ? 2 : 1) * ScanReport::kMostListed) {
         if (finding.cls != ScanFinding::Class::kNote) ++report_.unlisted;
         return;
     }

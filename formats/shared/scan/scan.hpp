@@ -54,7 +54,8 @@ struct ScanReport {
     std::uint64_t pickle_count = 0;
     std::vector<ScannedGlobal> globals;  ///< by name
     std::vector<ScanFinding> findings;   ///< in the order of the file
-    std::uint64_t unlisted = 0;          ///< findings beyond kMostListed different ones
+    std::uint64_t unlisted =
+        0;  ///< findings beyond kMostListed different ones (twice as many where they are dangerous)
     std::vector<std::string> damage;
     /// Whether torch.load would take the file at all; without it there are no verdicts.
     bool is_for_torch = false;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -54,7 +55,7 @@ public:
     bool any(const BlobPtr& bytes, const std::string& place, int depth, Belief belief);
     /// Pickles from `begin` on, one behind the other.
     Streams pickles(const BlobPtr& bytes, std::uint64_t begin, const std::string& place, int depth, Belief belief,
-                    const StorageCheck& storages = {});
+                    const StorageCheck& storages = {}, std::size_t most = kMostStreams + 1);
     /// Pickles anywhere among bytes of another kind.
     void embedded(const BlobPtr& bytes, std::uint64_t from, std::uint64_t to, const std::string& place, int depth);
 
@@ -91,8 +92,17 @@ private:
     std::map<std::string, ScannedGlobal> globals_;
     std::unordered_map<std::string, std::size_t> seen_;
     std::uint64_t embedded_budget_ = 0;
-    bool is_shard_ = false;  ///< of a distributed checkpoint, by its name
+    std::size_t nested_ = 0;  ///< byte strings that were looked into
+    bool is_shard_ = false;   ///< of a distributed checkpoint, by its name
 };
+
+/// What the head of a .npy says; nullopt where there is none.
+struct NpyHead {
+    bool has_objects = true;
+    std::uint64_t data_at = 0;
+    std::string problem;
+};
+std::optional<NpyHead> npy_head(const Blob& bytes);
 
 /// "a > b".
 std::string inside(const std::string& place, std::string_view inner);

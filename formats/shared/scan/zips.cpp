@@ -17,6 +17,9 @@ namespace {
 
 constexpr unsigned kEncrypted = 1;
 constexpr std::uint64_t kDescriptorBytes = 24;
+constexpr std::uint64_t kPeekedBytes = std::uint64_t{1} << 16;
+constexpr std::size_t kMostHidden = std::size_t{1} << 16;
+constexpr std::size_t kMostArchives = 100'000;  // one behind the other
 constexpr std::uint64_t kCheckedBytes = std::uint64_t{1} << 20;
 constexpr std::size_t kSince210 = 3;  // kWeightsOnlyGenerations: 2.13, and what 2.10 began
 
@@ -123,6 +126,9 @@ bool Scanner::zip(const BlobPtr& bytes, const std::string& place, int depth) {
             }
             if (begin >= end) break;
             end = begin;
+            if (count < kMostArchives) continue;
+            unseen(fmt::format("more than {} archives one behind the other", kMostArchives), place, end);
+            return true;
         }
     } catch (const Error& error) {
         if (error.code() == ErrorCode::kCancelled) throw;
@@ -143,8 +149,9 @@ bool Scanner::zip(const BlobPtr& bytes, const std::string& place, int depth) {
         if (depth > 0 || count > 0) embedded(bytes, 0, end, place, depth);
         return true;
     }
-    const Streams none;
-    for (const ZipEntry& entry : local_zip_entries(*bytes, 0, end, context_)) {
+    const auto entries = local_zip_entries(*bytes, 0, end, context_, kMostHidden);
+    if (entries.size() == kMostHidden) unseen("has too much that may be members of no directory", place);
+    for (const ZipEntry& entry : entries) {
         const bool is_storage = folded(entry.name).find("/data/") != std::string::npos;
         zip_entry(bytes, entry, place, depth, is_storage, {}, nullptr);
     }
@@ -205,7 +212,8 @@ void Scanner::zip_archive(const BlobPtr& bytes, const ZipArchive& archive, const
     for (const auto& [begin, end] : covered) {
         if (begin > behind && begin - behind > kDescriptorBytes && begin <= archive.directory_at) {
             note(fmt::format("{} bytes that belong to no member", begin - behind), place, behind);
-            const auto hidden = local_zip_entries(*bytes, behind, begin, context_);
+            const auto hidden = local_zip_entries(*bytes, behind, begin, context_, kMostHidden);
+            if (hidden.size() == kMostHidden) unseen("has too much that may be members of no directory", place, behind);
             for (const ZipEntry& entry : hidden) zip_entry(bytes, entry, place, depth, false, {}, nullptr);
             if (hidden.empty()) embedded(bytes, behind, begin, place, depth);
         }
@@ -236,6 +244,16 @@ void Scanner::zip_entry(const BlobPtr& bytes, const ZipEntry& entry, const std::
     }
     if ((entry.local_flags & kEncrypted) != 0 && entry.in_directory)
         note("its local header says that it is encrypted; torch does not look at that", inner, entry.header_at);
+    const std::string name = folded(entry.name);
+    const bool is_named = name.ends_with(".pkl") || name.ends_with(".pickle") || name.ends_with("_pkl");
+    if (entry.method != 0 && streams == nullptr && !is_named && entry.size_bytes > kPeekedBytes) {
+        // Numbers may be packed and of any size.
+        const Unzipped peek = unzip(bytes, entry, kPeekedBytes);
+        const auto numbers = peek.bytes ? npy_head(*peek.bytes) : std::nullopt;
+        if (numbers && numbers->problem.empty() && !numbers->has_objects) return;
+        const std::string head = peek.bytes ? bytes_of(*peek.bytes, 0, 4) : std::string();
+        if (is_storage && peek.bytes && !begins_like_container(head)) return;
+    }
     const Unzipped unzipped = unzip(bytes, entry, kMostUnpackedBytes);
     if (unzipped.is_over_limit || (unzipped.bytes == nullptr && entry.problem.empty())) {
         unseen(unzipped.problem, inner, entry.header_at);
@@ -245,8 +263,6 @@ void Scanner::zip_entry(const BlobPtr& bytes, const ZipEntry& entry, const std::
     if (streams != nullptr && unzipped.bytes != nullptr && unzipped.bytes->size_bytes() == 0) damage(inner, "is empty");
     if (unzipped.bytes == nullptr || unzipped.bytes->size_bytes() == 0) return;
     const BlobPtr& content = unzipped.bytes;
-    const std::string name = folded(entry.name);
-    const bool is_named = name.ends_with(".pkl") || name.ends_with(".pickle") || name.ends_with("_pkl");
     if (is_storage && !is_named) {
         // Numbers, which may look like anything: only what is whole and names well counts.
         const std::string head = bytes_of(*content, 0, 4);

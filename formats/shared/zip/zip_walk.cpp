@@ -19,6 +19,8 @@ constexpr std::uint64_t kLocatorBytes = 20;
 constexpr std::uint64_t kEnd64Bytes = 56;
 constexpr std::uint64_t kCentralBytes = 46;
 constexpr std::uint64_t kLocalBytes = 30;
+constexpr std::size_t kPieceBytes = std::size_t{1} << 16;
+constexpr std::uint64_t kMostLocalText = 4096;  // of a name or an extra field; what is longer is cut
 constexpr std::uint64_t kMost16 = 0xffff;
 constexpr std::uint64_t kMost32 = 0xffffffff;
 constexpr unsigned kHasDescriptor = 8;
@@ -64,7 +66,7 @@ void read_local(const Blob& bytes, ZipEntry& entry) {
     }
     const std::uint64_t name_bytes = number(header, 26, 2);
     entry.local_flags = static_cast<unsigned>(number(header, 6, 2));
-    entry.local_name = range(bytes, entry.header_at + kLocalBytes, name_bytes);
+    entry.local_name = range(bytes, entry.header_at + kLocalBytes, std::min(name_bytes, kMostLocalText));
     entry.data_at = entry.header_at + kLocalBytes + name_bytes + number(header, 28, 2);
     if (entry.data_at > bytes.size_bytes() || entry.stored_bytes > bytes.size_bytes() - entry.data_at) {
         entry.problem = fmt::format("{} bytes at byte {} are beyond the end at byte {}", entry.stored_bytes,
@@ -101,7 +103,7 @@ void parse_directory(const Blob& bytes, const End& end, ZipArchive& archive, con
     const std::string text = range(bytes, archive.directory_at, size);
     std::string_view rest = text;
     while (rest.size() >= kCentralBytes && rest.starts_with("PK\1\2")) {
-        if (archive.entries.size() >= context.limits.max_container_entries)
+        if (archive.entries.size() >= kMostZipEntries)
             throw_error(ErrorCode::kRefused, "a zip archive of more than {} members", archive.entries.size());
         const std::uint64_t name_bytes = number(rest, 28, 2);
         const std::uint64_t extra_bytes = number(rest, 30, 2);
@@ -191,8 +193,8 @@ std::vector<ZipArchive> zip_archives_before(const Blob& bytes, std::uint64_t end
     return archives;
 }
 
-std::vector<ZipEntry> local_zip_entries(const Blob& bytes, std::uint64_t from, std::uint64_t to,
-                                        const Context& context) {
+std::vector<ZipEntry> local_zip_entries(const Blob& bytes, std::uint64_t from, std::uint64_t to, const Context& context,
+                                        std::size_t most) {
     std::vector<ZipEntry> entries;
     std::vector<std::size_t> open;
     std::uint64_t skip_to = from;
@@ -217,7 +219,7 @@ std::vector<ZipEntry> local_zip_entries(const Blob& bytes, std::uint64_t from, s
             }
             return;
         }
-        if (kind != "\3\4" || entries.size() >= context.limits.max_container_entries) return;
+        if (kind != "\3\4" || entries.size() >= most) return;
         const std::string header = range(bytes, at, kLocalBytes);
         if (header.size() < kLocalBytes) return;
         ZipEntry entry;
@@ -228,7 +230,8 @@ std::vector<ZipEntry> local_zip_entries(const Blob& bytes, std::uint64_t from, s
         entry.stored_bytes = number(header, 18, 4);
         entry.size_bytes = number(header, 22, 4);
         const std::uint64_t name_bytes = number(header, 26, 2);
-        const std::string extra = range(bytes, at + kLocalBytes + name_bytes, number(header, 28, 2));
+        const std::string extra =
+            range(bytes, at + kLocalBytes + name_bytes, std::min<std::uint64_t>(number(header, 28, 2), kMostLocalText));
         apply_zip64(extra, {&entry.size_bytes, &entry.stored_bytes});
         read_local(bytes, entry);
         entry.name = entry.local_name;
@@ -281,13 +284,15 @@ Unzipped unzip(const BlobPtr& bytes, const ZipEntry& entry, std::uint64_t limit_
         result.problem = fmt::format("compressed by method {}", entry.method);
         return result;
     }
+    const std::uint64_t most = std::min(limit_bytes, 1032 * stored + 64);  // deflate gives no more
+    std::string out;
+    out.reserve(static_cast<std::size_t>(std::min(entry.size_bytes, most) + kPieceBytes));
     z_stream stream = {};
     if (inflateInit2(&stream, -15) != Z_OK) throw Error(ErrorCode::kInternal, "zlib cannot be set up");
-    std::string out;
     std::string in;
     std::uint64_t done = 0;
     int state = Z_OK;
-    std::string piece(std::size_t{1} << 16, '\0');
+    std::string piece(kPieceBytes, '\0');
     while (state == Z_OK) {
         if (stream.avail_in == 0) {
             if (done == stored) break;

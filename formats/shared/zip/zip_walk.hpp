@@ -27,6 +27,8 @@ struct ZipEntry {
     std::string problem;   ///< why its bytes cannot be got; empty where they can
 };
 
+inline constexpr std::size_t kMostZipEntries = std::size_t{1} << 20;
+
 /// One archive among bytes.
 struct ZipArchive {
     std::uint64_t begin = 0;            ///< where its offsets count from
@@ -42,9 +44,9 @@ struct ZipArchive {
 std::vector<ZipArchive> zip_archives_before(const Blob& bytes, std::uint64_t end, const Context& context);
 
 /// Members by their local headers alone, of bytes from..to. The end of one whose header does not say it is where a data
-/// descriptor says so; one without reaches to the next header (`is_whole` false).
-std::vector<ZipEntry> local_zip_entries(const Blob& bytes, std::uint64_t from, std::uint64_t to,
-                                        const Context& context);
+/// descriptor says so; one without reaches to the next header (`is_whole` false). No more than `most`.
+std::vector<ZipEntry> local_zip_entries(const Blob& bytes, std::uint64_t from, std::uint64_t to, const Context& context,
+                                        std::size_t most = kMostZipEntries);
 
 /// The decoded bytes of an entry, as far as they decode, and why no further.
 struct Unzipped {
