@@ -85,7 +85,9 @@ public:
             if (std::filesystem::is_directory(path, error)) {
                 scan_folder(session, path);
             } else {
-                scan(session, path, Wanted::kItself);
+                const std::vector<std::string> shards = shards_of(session, path);
+                for (const std::string& shard : shards) scan(session, shard, Wanted::kItself);
+                if (shards.empty()) scan(session, path, Wanted::kItself);
             }
         }
         if (json_) session.print(nlohmann::ordered_json{{"files", records_}}.dump(2, ' ', false, kReplace));
@@ -104,9 +106,31 @@ public:
     }
 
 private:
+    static constexpr std::uint64_t kMostIndexBytes = std::uint64_t{1} << 28;
     static constexpr auto kReplace = nlohmann::ordered_json::error_handler_t::replace;
     /// Whether a file was asked for by its name: then one that nothing is known of is an error.
     enum class Wanted : bool { kWithFolder, kItself };
+
+    /// The files that an index of shards names, in its own folder; empty for any other file.
+    static std::vector<std::string> shards_of(const Session& session, const std::string& path) {
+        std::vector<std::string> shards;
+        if (!path.ends_with(".index.json")) return shards;
+        const auto file = File::open(path, session.context());
+        const auto index = nlohmann::json::parse(read_all(*File::blob(file), kMostIndexBytes), nullptr, false);
+        if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object()) return shards;
+        for (const auto& [tensor, name] : index["weight_map"].items()) {
+            if (name.is_string()) shards.push_back(name.get<std::string>());
+        }
+        std::sort(shards.begin(), shards.end());
+        shards.erase(std::unique(shards.begin(), shards.end()), shards.end());
+        const auto folder = std::filesystem::path(path).parent_path();
+        for (std::string& shard : shards) {
+            if (shard.find('/') != std::string::npos || shard == "..")
+                throw_error(ErrorCode::kRefused, "{}: names '{}', which is not in its folder", path, shard);
+            shard = (folder / shard).string();
+        }
+        return shards;
+    }
 
     void scan_folder(Session& session, const std::string& folder) {
         namespace fs = std::filesystem;

@@ -171,11 +171,15 @@ public:
     std::vector<Finding> verify(const Source& source, VerifyLevel level, const Context& context) const override {
         auto findings = Format::verify(source, level, context);
         if (!findings.empty() && source.head.starts_with(kZipSignature)) add_survey(source, level, context, findings);
-        if (level == VerifyLevel::kQuick || !findings.empty()) return findings;
+        if (!findings.empty()) return findings;
+        if (!source.is_folder && source.head.starts_with(kZipSignature)) {
+            if (auto note = absent_checksums(source.file, context)) findings.push_back(std::move(*note));
+        }
+        if (level == VerifyLevel::kQuick) return findings;
         if (const auto index = shard_index_path(source, kIndexSuffix)) return verify_shards(*index, level, context);
-        return begins_like_legacy(source.head) || begins_like_torch_tar(source.head)
-                   ? findings
-                   : verify_torch_zip(source.file, context);
+        if (begins_like_legacy(source.head) || begins_like_torch_tar(source.head)) return findings;
+        for (Finding& finding : verify_torch_zip(source.file, context)) findings.push_back(std::move(finding));
+        return findings;
     }
 
     Document salvage(const Source& source, const Context& context) const override {

@@ -8,9 +8,23 @@
 
 namespace ckpt {
 
+std::optional<Finding> absent_checksums(const std::shared_ptr<const File>& file, const Context& context) {
+    Context quiet = context;
+    quiet.on_warning = nullptr;
+    const ZipDirectory zip = ZipDirectory::read(file, quiet);
+    const auto absent = std::count_if(zip.members().begin(), zip.members().end(), [](const ZipMember& member) {
+        return member.crc32 == 0 && member.size_bytes > 0;
+    });
+    if (absent == 0) return std::nullopt;
+    return Finding{
+        Finding::Severity::kNote, "",
+        fmt::format("{} of {} members have no checksum, as torch writes them when told so: a changed byte in "
+                    "them is not seen",
+                    absent, zip.members().size())};
+}
+
 std::vector<Finding> verify_torch_zip(const std::shared_ptr<const File>& file, const Context& context) {
     std::vector<Finding> findings;
-    std::size_t absent = 0;
     const TorchArchive archive = TorchArchive::open(file, context);
     for (const auto& member : archive.zip().members()) {
         const BlobPtr blob = archive.zip().blob(member, context.limits.max_inline_bytes);
@@ -26,19 +40,9 @@ std::vector<Finding> verify_torch_zip(const std::shared_ptr<const File>& file, c
         }
         if (crc == member.crc32) continue;
         // torch writes 0 when told not to compute checksums, so a 0 that does not match is no damage.
-        if (member.crc32 == 0) {
-            ++absent;
-            continue;
-        }
+        if (member.crc32 == 0) continue;
         findings.push_back({Finding::Severity::kDamage, member.name,
                             fmt::format("has the checksum {:08x}, its bytes give {:08x}", member.crc32, crc)});
-    }
-    if (absent > 0) {
-        findings.push_back(
-            {Finding::Severity::kNote, "",
-             fmt::format("{} of {} members have no checksum, as torch writes them when told so: a changed "
-                         "byte in them is not seen",
-                         absent, archive.zip().members().size())});
     }
     return findings;
 }

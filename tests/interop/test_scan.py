@@ -494,6 +494,10 @@ def check_folders(folder):
     torch.save(torch.zeros(3), mixed / "good.pt")
     (mixed / "bad.txt").write_bytes(CALL + b".")
     (mixed / "notes.txt").write_text("import os\nos.system('true')\n")
+    (mixed / "x.bin.index.json").write_text(json.dumps({"weight_map": {"a": "good.pt", "b": "bad.txt"}}))
+    code, out, err = run(options.ckpt, "scan", "--json", mixed / "x.bin.index.json")
+    tally.check(code == 1 and len(json.loads(out)["files"]) == 2, f"index: exit {code} {err}")
+    (mixed / "x.bin.index.json").unlink()
     code, out, err = run(options.ckpt, "scan", "--json", mixed)
     files = {pathlib.Path(f["path"]).name: f["verdict"] for f in json.loads(out)["files"]}
     tally.check(code == 1 and files == {"good.pt": "plain", "bad.txt": "more"}, f"mixed: exit {code} {files} {err}")
