@@ -94,6 +94,11 @@ def streams():
     yield "behind_many_bytes", b"\x80\x03]" + b"C\x04\x80\x02N.a" * 2000 + b"C" + bytes([len(CALL) + 3]) + b"\x80\x02" + CALL + b".a.", None
     yield "behind_many_names", b"\x80\x02]" + b"".join(b"cspam\nn%d\na" % i for i in range(3000)) + CALL + b"a.", None
     yield "named_behind_too_many", b"\x80\x02]" + b"".join(b"cspam\nn%d\na" % i for i in range(12000)) + CALL + b"a.", None
+    yield "looks_like_safetensors", b"U\x07x\0\0\0\0\0{0" + CALL + b".", True
+    yield "looks_like_tar", b"\x80\x02" + text("x" * 250 + "ustar" + "\0" * 600) + b"0" + CALL + b".", True
+    for at in (512, 4096, 8192):
+        yield f"looks_like_hdf5_{at}", b"\x80\x02B" + struct.pack("<I", at + 100) + b"x" * (at - 7) + b"\x89HDF\r\n\x1a\n" + b"\0" * 99 + b"0" + CALL + b".", True
+    yield "looks_like_lzma", b"]\0\0\x80\0" + CALL + b".", False
     yield "third_behind_junk", b"\x80\x02N.\0\0junk\0\x80\x04" + CALL + b".", False
     yield "proto_again", b"\x80\x02\x80\x04\x80\x03" + CALL + b".", True
     yield "proto_9", b"\x80\x02N0\x80\x09" + CALL + b".", False
@@ -479,7 +484,7 @@ def check_benign(folder):
 
 def check_folders(folder):
     """Folders: every file, one verdict each."""
-    for kind, path in (("dcp", "dcp/model_1"), ("blackit", "blackit/0.3.3"), ("zero", "zero")):
+    for kind, path in (("dcp", "dcp/model_1"), ("dcp packed", "dcp/zstd_1"), ("blackit", "blackit/0.3.3"), ("zero", "zero")):
         source = FIXTURES / path
         if not source.exists():
             tally.skip("no such fixture")
@@ -487,7 +492,7 @@ def check_folders(folder):
         code, out, err = run(options.ckpt, "scan", "--json", source)
         files = json.loads(out)["files"]
         tally.check(code in (0, 1) and len(files) > 1, f"{kind}: exit {code}, {len(files)} files {err[:200]}")
-        if kind == "dcp":
+        if kind.startswith("dcp"):
             tally.check(code == 0, f"{kind}: {[f['findings'][:1] for f in files if f['findings']]}")
     mixed = folder / "mixed"
     mixed.mkdir()

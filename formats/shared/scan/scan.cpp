@@ -33,6 +33,7 @@ namespace scan {
 namespace {
 
 constexpr std::size_t kLegacyPickles = 5;
+constexpr std::string_view kHdf5 = "\x89HDF\r\n\x1a\n";
 
 struct Packed {
     std::string_view head;
@@ -112,21 +113,24 @@ bool Scanner::any(const BlobPtr& bytes, const std::string& place, int depth, Bel
     if (head.starts_with("\x1f\x8b")) return is("gzip") && gzip(bytes, place, depth);
     if (head.starts_with("\x93NUMPY")) return is("NumPy array") && npy(bytes, place, depth);
     if (head.starts_with("SQLite format 3")) return is("SQLite database") && sqlite(bytes, place, depth);
-    if (head.size() > 262 && head.compare(257, 5, "ustar") == 0) return is("tar archive") && tar(bytes, place, depth);
+    // What is told by bytes further on may be a pickle all the same, which has those in a text.
+    const auto is_late = [&](std::string_view kind) {
+        if (pickles(bytes, 0, place, depth, Belief::kMaybe).count > 0)
+            unseen(fmt::format("is a pickle and begins as {} does, too", kind), place);
+        return is(kind);
+    };
+    if (head.size() > 262 && head.compare(257, 5, "ustar") == 0)
+        return is_late("tar archive") && tar(bytes, place, depth);
     if (head.starts_with("\x28\xb5\x2f\xfd")) return is("zstd") && zstd(bytes, place, depth);
-    for (const std::size_t at : {0U, 512U, 1024U, 2048U, 4096U}) {
-        if (head.size() >= at + 8 && head.compare(at, 8, "\x89HDF\r\n\x1a\n") == 0)
-            return is("HDF5 file") && hdf5(bytes, place, depth);
-    }
-    for (std::uint64_t at = 8192; is_file && at + 8 < bytes->size_bytes() && at != 0; at *= 2) {
-        if (bytes_of(*bytes, at, 8) == "\x89HDF\r\n\x1a\n") return is("HDF5 file") && hdf5(bytes, place, depth);
+    if (head.starts_with(kHdf5)) return is("HDF5 file") && hdf5(bytes, place, depth);
+    for (std::uint64_t at = 512; at + 8 < bytes->size_bytes() && at != 0 && (is_file || at < head.size()); at *= 2) {
+        if (bytes_of(*bytes, at, 8) == kHdf5) return is_late("HDF5 file") && hdf5(bytes, place, depth);
     }
     for (const Packed& packed : kPacked) {
         if (!head.starts_with(packed.head)) continue;
         unseen(fmt::format("begins as {} does, which is not unpacked here", packed.name), place);
         return true;
     }
-    if (is_known_without(head)) return is("layout without pickles");
     if (belief == Belief::kMaybe && head.size() >= 2 && head[0] == '\x80' && static_cast<unsigned char>(head[1]) <= 5)
         belief = Belief::kLikely;
     // The magic number of torch.save, as a pickled number or as text.
@@ -137,7 +141,7 @@ bool Scanner::any(const BlobPtr& bytes, const std::string& place, int depth, Bel
         return true;
     }
     const Streams streams = pickles(bytes, 0, place, depth, belief);
-    if (streams.count == 0) return false;
+    if (streams.count == 0) return is_known_without(head) && is("layout without pickles");
     if (is_file) report_.kind = "pickle";
     if (streams.end < bytes->size_bytes()) {
         note(fmt::format("{} bytes behind the pickle", bytes->size_bytes() - streams.end), place, streams.end);
