@@ -15,6 +15,9 @@ complete -c ckpt -n __fish_use_subcommand -f -a prune -d 'remove checkpoints by 
 complete -c ckpt -n __fish_use_subcommand -f -a formats -d 'list the layouts'
 complete -c ckpt -n '__fish_seen_subcommand_from ls' -l by
 complete -c ckpt -n '__fish_seen_subcommand_from ls' -l pattern
+complete -c ckpt -n '__fish_seen_subcommand_from ls' -l series
+complete -c ckpt -n '__fish_seen_subcommand_from ls' -l valid
+complete -c ckpt -n '__fish_seen_subcommand_from ls' -l full
 complete -c ckpt -n '__fish_seen_subcommand_from ls' -l indices
 complete -c ckpt -n '__fish_seen_subcommand_from ls' -l json
 complete -c ckpt -n '__fish_seen_subcommand_from ls' -l null
@@ -25,6 +28,7 @@ complete -c ckpt -n '__fish_seen_subcommand_from last' -l up-to
 complete -c ckpt -n '__fish_seen_subcommand_from last' -l at
 complete -c ckpt -n '__fish_seen_subcommand_from last' -l by
 complete -c ckpt -n '__fish_seen_subcommand_from last' -l pattern
+complete -c ckpt -n '__fish_seen_subcommand_from last' -l series
 complete -c ckpt -n '__fish_seen_subcommand_from last' -l index
 complete -c ckpt -n '__fish_seen_subcommand_from last' -l next
 complete -c ckpt -n '__fish_seen_subcommand_from last' -l valid
@@ -33,6 +37,7 @@ complete -c ckpt -n '__fish_seen_subcommand_from last' -l json
 complete -c ckpt -n '__fish_seen_subcommand_from path' -l next
 complete -c ckpt -n '__fish_seen_subcommand_from path' -l by
 complete -c ckpt -n '__fish_seen_subcommand_from path' -l pattern
+complete -c ckpt -n '__fish_seen_subcommand_from path' -l series
 complete -c ckpt -n '__fish_seen_subcommand_from inspect' -l from
 complete -c ckpt -n '__fish_seen_subcommand_from inspect' -l depth
 complete -c ckpt -n '__fish_seen_subcommand_from inspect' -l tensors
@@ -117,6 +122,7 @@ complete -c ckpt -n '__fish_seen_subcommand_from merge' -l up-to
 complete -c ckpt -n '__fish_seen_subcommand_from merge' -l at
 complete -c ckpt -n '__fish_seen_subcommand_from merge' -l by
 complete -c ckpt -n '__fish_seen_subcommand_from merge' -l pattern
+complete -c ckpt -n '__fish_seen_subcommand_from merge' -l series
 complete -c ckpt -n '__fish_seen_subcommand_from merge' -l average
 complete -c ckpt -n '__fish_seen_subcommand_from merge' -l weights
 complete -c ckpt -n '__fish_seen_subcommand_from merge' -l ema
@@ -147,6 +153,7 @@ complete -c ckpt -n '__fish_seen_subcommand_from plot' -l up-to
 complete -c ckpt -n '__fish_seen_subcommand_from plot' -l at
 complete -c ckpt -n '__fish_seen_subcommand_from plot' -l by
 complete -c ckpt -n '__fish_seen_subcommand_from plot' -l pattern
+complete -c ckpt -n '__fish_seen_subcommand_from plot' -l series
 complete -c ckpt -n '__fish_seen_subcommand_from prune' -l keep-last
 complete -c ckpt -n '__fish_seen_subcommand_from prune' -l keep-first
 complete -c ckpt -n '__fish_seen_subcommand_from prune' -l keep-every
@@ -173,6 +180,7 @@ complete -c ckpt -n '__fish_seen_subcommand_from prune' -l recursive
 complete -c ckpt -n '__fish_seen_subcommand_from prune' -l json
 complete -c ckpt -n '__fish_seen_subcommand_from prune' -l by
 complete -c ckpt -n '__fish_seen_subcommand_from prune' -l pattern
+complete -c ckpt -n '__fish_seen_subcommand_from prune' -l series
 complete -c ckpt -n '__fish_seen_subcommand_from diff' -l rtol
 complete -c ckpt -n '__fish_seen_subcommand_from diff' -l atol
 complete -c ckpt -n '__fish_seen_subcommand_from diff' -l ulp
@@ -193,6 +201,7 @@ complete -c ckpt -n '__fish_seen_subcommand_from verify' -l from
 complete -c ckpt -n '__fish_seen_subcommand_from verify' -l json
 complete -c ckpt -n '__fish_seen_subcommand_from verify' -l by
 complete -c ckpt -n '__fish_seen_subcommand_from verify' -l pattern
+complete -c ckpt -n '__fish_seen_subcommand_from verify' -l series
 complete -c ckpt -n '__fish_seen_subcommand_from formats' -l json
 complete -c ckpt -l quiet
 complete -c ckpt -l verbose

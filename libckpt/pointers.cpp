@@ -80,4 +80,47 @@ std::vector<Pointer> read_pointers(const std::string& folder) {
     return pointers;
 }
 
+std::vector<JudgedPointer> judge_pointers(RunFolder& folder, const std::string& path) {
+    const CheckpointEntry* newest = folder.newest("", {});
+    std::vector<JudgedPointer> judged;
+    const auto in_folder = [&](const std::string& name) {
+        return path == "." ? name : (fs::path(path) / name).string();
+    };
+    const auto judge = [&](const std::string& name, const std::string& target, const CheckpointEntry* entry) {
+        JudgedPointer pointer;
+        pointer.path = in_folder(name);
+        pointer.target = entry != nullptr ? entry->name : target;
+        if (newest != nullptr) pointer.newest = newest->name;
+        pointer.state = entry == nullptr  ? JudgedPointer::State::kMissing
+                        : entry == newest ? JudgedPointer::State::kNewest
+                                          : JudgedPointer::State::kOlder;
+        judged.push_back(std::move(pointer));
+    };
+    const auto is_named = [](const CheckpointEntry& entry, const std::string& target) {
+        // TensorFlow names what the files of a checkpoint begin with.
+        return entry.name == target || entry.name.starts_with(target + ".") ||
+               std::find(entry.aliases.begin(), entry.aliases.end(), target) != entry.aliases.end();
+    };
+    for (const Pointer& pointer : read_pointers(path)) {
+        const CheckpointEntry* found = nullptr;
+        for (const CheckpointEntry& entry : folder.checkpoints()) {
+            const bool is_exact = entry.name == pointer.target;
+            if (entry.path == in_folder(entry.name) &&
+                (is_exact || (found == nullptr && is_named(entry, pointer.target))))
+                found = &entry;
+            if (is_exact && found == &entry) break;
+        }
+        judge(pointer.name, pointer.target, found);
+    }
+    const NameTable table;
+    for (const CheckpointEntry& entry : folder.checkpoints()) {
+        for (const std::string& alias : entry.aliases) {
+            const auto match = table.classify(alias, entry.is_folder ? EntryKind::kFolder : EntryKind::kFile);
+            if (match && match->is_alias && match->scheme == "last" && entry.path == in_folder(entry.name))
+                judge(alias, entry.name, &entry);
+        }
+    }
+    return judged;
+}
+
 }  // namespace ckpt

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "libckpt/run_folder.hpp"
+
 namespace ckpt {
 
 /// What a pointer file says. It is a hint, never the truth: the checkpoint may be gone, or torn.
@@ -22,5 +24,20 @@ std::optional<Pointer> parse_pointer(std::string_view name, std::string_view byt
 
 /// All pointers of a folder that can be read, by name. Opens regular files of those names only.
 std::vector<Pointer> read_pointers(const std::string& folder);
+
+/// What names a checkpoint of a folder as its newest, held against the names that are there.
+struct JudgedPointer {
+    enum class State : std::uint8_t {
+        kNewest,
+        kOlder,    ///< what it names is there, and something newer beside it
+        kMissing,  ///< what it names is not there
+    } state = State::kNewest;
+    std::string path;    ///< of the pointer file or the link
+    std::string target;  ///< the name of the checkpoint, or what the pointer says where there is none
+    std::string newest;  ///< name of the newest checkpoint; empty where there is none
+};
+
+/// The pointer files of a folder, and its links that call themselves the last. `folder` is what was scanned at `path`.
+std::vector<JudgedPointer> judge_pointers(RunFolder& folder, const std::string& path);
 
 }  // namespace ckpt

@@ -2,6 +2,7 @@
 #include "libckpt/run_folder.hpp"
 
 #include <dirent.h>
+#include <fnmatch.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -483,6 +484,11 @@ RunFolder RunFolder::scan(const std::string& path, const ScanOptions& options, c
     }
     const fs::path trimmed = fs::path(path).filename().empty() ? fs::path(path).parent_path() : fs::path(path);
     if (!scanner.consider_rolling(path, trimmed.filename().string())) scanner.folder(path);
+    if (!options.series.empty()) {
+        std::erase_if(folder.checkpoints_, [&](const CheckpointEntry& entry) {
+            return ::fnmatch(options.series.c_str(), entry.match.series.str().c_str(), 0) != 0;
+        });
+    }
     folder.sort();
     std::sort(folder.skipped_.begin(), folder.skipped_.end(),
               [](const SkippedEntry& a, const SkippedEntry& b) { return a.path < b.path; });

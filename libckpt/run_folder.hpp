@@ -47,7 +47,8 @@ struct ScanOptions {
     std::string pattern;  ///< a regular expression of the user's own
     std::string axis;     ///< the axis of that pattern, or the one asked for by --by
     std::vector<std::string>
-        extensions;  ///< of the layouts that are known: a name that only ends in a number needs one
+        extensions;      ///< of the layouts that are known: a name that only ends in a number needs one
+    std::string series;  ///< a glob (`*`, `?`, `[...]`) over names of series; others are left out
     /// Asked of the folder itself and of each folder in it, whatever its name: what a folder says of itself that is
     /// rewritten by every save; nullopt for any other. A number whose length is 0 does not stand in the name.
     std::function<std::optional<NameMatch>(const std::string& path)> rolling;

@@ -119,9 +119,11 @@ struct Span {
 /// Every `key=number` of a Lightning name; the index is the epoch where there is one. Returns where the pairs stand.
 std::vector<Span> read_pairs(std::string_view name, NameMatch& match) {
     std::vector<Span> pairs;
+    std::size_t last_end = 0;
     for (std::size_t at = name.find('='); at != std::string_view::npos; at = name.find('=', at + 1)) {
         std::size_t begin = at;
-        while (begin > 0 && name[begin - 1] != '-' && name[begin - 1] != '/') --begin;
+        while (begin > last_end && name[begin - 1] != '-' && name[begin - 1] != '/') --begin;
+        if (last_end > 0 && begin == last_end && begin < at && name[begin] == '_') ++begin;  // pairs joined by '_'
         std::string_view number = name.substr(at + 1);
         std::size_t length = 0;
         while (length < number.size() && (std::isdigit(static_cast<unsigned char>(number[length])) != 0 ||
@@ -133,6 +135,25 @@ std::vector<Span> read_pairs(std::string_view name, NameMatch& match) {
         if (const auto value = parse_number(number.substr(0, length))) {
             match.axes.push_back({std::string(name.substr(begin, at - begin)), *value, at + 1, length});
             pairs.push_back({begin, at + 1 + length - begin});
+            last_end = at + 1 + length;
+        }
+    }
+    for (const std::string_view wanted : {"epoch", "step"}) {
+        if (match.on_axis(wanted)) continue;
+        // A template like `model_{epoch}` puts a word before the key. What has decimals is a metric
+        // (`loss_epoch=0.25`).
+        for (std::size_t i = 0; i < pairs.size(); ++i) {
+            NameNumber& number = match.axes[i];
+            const std::string_view key = number.axis;
+            const bool is_counter = name.substr(number.begin, number.length).find('.') == std::string_view::npos;
+            if (!is_counter || !key.ends_with(wanted) || key.size() <= wanted.size() ||
+                key[key.size() - wanted.size() - 1] != '_')
+                continue;
+            const std::size_t prefix = key.size() - wanted.size();
+            pairs[i].begin += prefix;
+            pairs[i].length -= prefix;
+            number.axis = wanted;
+            break;
         }
     }
     for (const std::string_view wanted : {"epoch", "step"}) {

@@ -43,6 +43,14 @@ Json record(const CheckpointEntry& entry, const CheckpointFacts& facts) {
     for (const auto& known : entry.match.axes) axes[printable(known.axis)] = number(known.value);
     json["axes"] = axes;
     if (!entry.match.label.empty()) json["label"] = entry.match.label;
+    if (!facts.inside.is_empty()) {
+        Json inside = Json::object();
+        if (facts.inside.epoch) inside["epoch"] = *facts.inside.epoch;
+        if (facts.inside.step) inside["step"] = *facts.inside.step;
+        json["inside"] = inside;
+        const std::string differs = disagreement(entry.match, facts.inside);
+        json["disagrees"] = differs.empty() ? Json(nullptr) : Json(differs);
+    }
     if (!facts.run.is_empty()) json["run"] = Json::parse(run_json(facts.run));
     if (!facts.why.empty()) json["why"] = printable(facts.why);
     return json;
@@ -121,6 +129,7 @@ CheckpointFacts facts_by_reading(const Session& session, const CheckpointEntry& 
         for (const auto& part : roles.parts) held.insert(part.second);
         for (const Role role : held) facts.holds += (facts.holds.empty() ? "" : ", ") + std::string(role_name(role));
         facts.parameters = count_totals(document).parameters;
+        facts.inside = inside_index(document.root);
         if (RunFacts run = run_facts_of(document); !run.is_empty()) {
             if (run.timestamp.empty()) run.timestamp = facts.run.timestamp;
             if (run.dataset_config.empty()) run.dataset_config = facts.run.dataset_config;
@@ -139,12 +148,33 @@ std::string record_json(const CheckpointEntry& entry, const CheckpointFacts& fac
 }
 
 std::string list_json(const std::vector<CheckpointEntry>& entries, const std::vector<CheckpointFacts>& facts,
-                      const std::vector<SkippedEntry>& skipped) {
+                      const std::vector<SkippedEntry>& skipped, const std::vector<JudgedPointer>& pointers) {
     Json checkpoints = Json::array();
     for (std::size_t i = 0; i < entries.size(); ++i) checkpoints.push_back(record(entries[i], facts[i]));
     Json left = Json::array();
     for (const auto& entry : skipped) left.push_back({{"path", printable(entry.path)}, {"why", entry.why}});
-    return Json({{"checkpoints", checkpoints}, {"skipped", left}}).dump(2);
+    Json named = Json::array();
+    for (const auto& pointer : pointers) {
+        const std::string_view state = pointer.state == JudgedPointer::State::kNewest  ? "newest"
+                                       : pointer.state == JudgedPointer::State::kOlder ? "older"
+                                                                                       : "missing";
+        named.push_back({{"path", printable(pointer.path)}, {"target", printable(pointer.target)}, {"state", state}});
+    }
+    return Json({{"checkpoints", checkpoints}, {"skipped", left}, {"pointers", named}}).dump(2);
+}
+
+std::string pointer_text(const JudgedPointer& pointer) {
+    const std::string begin = fmt::format("{} names {}", printable(pointer.path), printable(pointer.target));
+    const std::string newest = pointer.newest.empty() ? "" : "; the newest is " + printable(pointer.newest);
+    switch (pointer.state) {
+        case JudgedPointer::State::kNewest:
+            return {};
+        case JudgedPointer::State::kOlder:
+            return begin + newest;
+        case JudgedPointer::State::kMissing:
+            return begin + ", which is not there" + newest;
+    }
+    return {};
 }
 
 }  // namespace ckpt

@@ -3,6 +3,8 @@
 
 #include <string>
 
+#include "libckpt/inside_index.hpp"
+#include "libckpt/pointers.hpp"
 #include "libckpt/run_facts.hpp"
 #include "libckpt/run_folder.hpp"
 #include "tools/session.hpp"
@@ -17,6 +19,7 @@ struct CheckpointFacts {
     std::uint64_t parameters = 0;
     std::string state = "unchecked";  ///< unchecked, ok, damaged
     std::string why;                  ///< where it is damaged
+    InsideIndex inside;               ///< how far the run had come, as the file has it
     RunFacts run;                     ///< of the training run, by the name, or by the arguments that the file holds
 };
 
@@ -39,6 +42,8 @@ CheckpointFacts facts_by_reading(const Session& session, const CheckpointEntry& 
 std::string record_json(const CheckpointEntry& entry, const CheckpointFacts& facts, int indent);
 /// The whole answer of `ls --json`.
 std::string list_json(const std::vector<CheckpointEntry>& entries, const std::vector<CheckpointFacts>& facts,
-                      const std::vector<SkippedEntry>& skipped);
+                      const std::vector<SkippedEntry>& skipped, const std::vector<JudgedPointer>& pointers);
+/// "latest names step-30; the newest is step-40"; empty for one that names the newest.
+std::string pointer_text(const JudgedPointer& pointer);
 
 }  // namespace ckpt

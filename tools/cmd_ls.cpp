@@ -1,11 +1,13 @@
 // ckpt ls: the checkpoints of a folder.
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <chrono>
 #include <optional>
 
+#include "libckpt/check.hpp"
+#include "libckpt/parallel.hpp"
 #include "tools/checkpoint_record.hpp"
 #include "tools/command.hpp"
+#include "tools/ls_table.hpp"
 #include "tools/options.hpp"
 #include "tools/text.hpp"
 
@@ -25,6 +27,9 @@ public:
                      "Open each checkpoint (its index only) for parameters, contents and state; the table does so "
                      "anyway for up to 50");
         app.add_flag("-r,--recursive", recursive_, "Look into folders below as well");
+        auto* valid =
+            app.add_flag("--valid", valid_, "Only those that pass `ckpt verify`; says which others there are");
+        app.add_flag("--full", full_, "With --valid: every byte of each is checked")->needs(valid);
         folder_.declare(app);
         indices->excludes(json)->excludes(null);
         json->excludes(null);
@@ -34,6 +39,9 @@ public:
         std::vector<CheckpointEntry> entries;
         std::vector<SkippedEntry> skipped;
         gather(session, entries, skipped);
+        const std::size_t found = entries.size();
+        if (valid_) keep_valid(session, entries);
+        if (valid_ && found > 0 && entries.empty() && !failure_) failure_ = ExitCode::kDamaged;
         if (null_) {
             std::string text;
             for (const auto& entry : entries) text += entry.path + '\0';
@@ -41,14 +49,20 @@ public:
         } else if (indices_) {
             print_indices(session, entries);
         } else {
-            std::vector<CheckpointFacts> facts;
+            std::vector<CheckpointFacts> facts(entries.size());
             opened_ = long_ || (!json_ && entries.size() <= kMostOpened);
-            for (const auto& entry : entries)
-                facts.push_back(opened_ ? facts_by_reading(session, entry) : facts_by_name(session, entry));
+            if (opened_) {
+                for_each_parallel(entries.size(), session.context(),
+                                  [&](std::size_t i) { facts[i] = facts_by_reading(session, entries[i]); });
+            } else {
+                for (std::size_t i = 0; i < entries.size(); ++i) facts[i] = facts_by_name(session, entries[i]);
+            }
             if (json_) {
-                session.print(list_json(entries, facts, skipped));
+                session.print(list_json(entries, facts, skipped, pointers_));
             } else if (!entries.empty()) {
-                print_table(session, entries, facts);
+                std::vector<std::optional<double>> indices;
+                for (const auto& entry : entries) indices.push_back(index_of(entry));
+                session.write(ls_table({entries, facts, indices, pointers_, opened_}, session.is_terminal()));
             }
         }
         if (failure_) return *failure_;
@@ -67,7 +81,13 @@ private:
                 const bool is_one = layout != nullptr && !is_rolling(*layout);
                 auto folder =
                     is_one ? RunFolder::of(folder_entry(path)) : RunFolder::scan(path, options, session.context());
-                if (!indices_ && !null_) folder.stat();
+                if (!indices_ && !null_) {
+                    folder.stat();
+                    if (!is_one && folder_.series.empty()) {
+                        for (JudgedPointer& pointer : judge_pointers(folder, path))
+                            pointers_.push_back(std::move(pointer));
+                    }
+                }
                 entries.insert(entries.end(), folder.checkpoints().begin(), folder.checkpoints().end());
                 skipped.insert(skipped.end(), folder.skipped().begin(), folder.skipped().end());
             } catch (const Error& error) {
@@ -82,6 +102,27 @@ private:
         }
     }
 
+    /// Leaves the sound ones, and says of each of the others why it is none.
+    void keep_valid(Session& session, std::vector<CheckpointEntry>& entries) const {
+        const auto level = full_ ? VerifyLevel::kFull : VerifyLevel::kQuick;
+        std::vector<CheckResult> results(entries.size());
+        for_each_parallel(entries.size(), session.context(), [&](std::size_t i) {
+            Context quiet = session.context();
+            quiet.on_warning = nullptr;
+            quiet.on_progress = nullptr;
+            results[i] = check_checkpoint(session.registry(), entries[i].path, level, quiet);
+        });
+        std::vector<CheckpointEntry> sound;
+        for (std::size_t i = 0; i < entries.size(); ++i) {
+            if (results[i].state == CheckResult::State::kValid) {
+                sound.push_back(std::move(entries[i]));
+            } else {
+                session.error(fmt::format("skipped {}: {}", printable(entries[i].path), printable(results[i].why)));
+            }
+        }
+        entries = std::move(sound);
+    }
+
     std::optional<double> index_of(const CheckpointEntry& entry) const {
         if (folder_.axis.empty() || folder_.axis == "time") return entry.match.index;
         return entry.match.on_axis(folder_.axis);
@@ -93,88 +134,6 @@ private:
             if (const auto index = index_of(entry); index && !entry.match.is_alias) text += index_text(*index) + "\n";
         }
         session.write(text);
-    }
-
-    void print_table(Session& session, const std::vector<CheckpointEntry>& entries,
-                     const std::vector<CheckpointFacts>& facts) const {
-        // One axis gives its name to the column; several are written beside each index.
-        std::string axis;
-        bool several = false;
-        for (const auto& entry : entries) {
-            if (!entry.match.index) continue;
-            several = several || (!axis.empty() && axis != entry.match.axis);
-            axis = entry.match.axis;
-        }
-        std::string title = several || axis.empty() ? "INDEX" : axis;
-        std::transform(title.begin(), title.end(), title.begin(),
-                       [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-        const bool has_runs =
-            std::any_of(facts.begin(), facts.end(), [](const CheckpointFacts& one) { return !one.run.is_empty(); });
-        std::vector<Table::Column> columns = {{title, Table::Align::kRight}, {"NAME", Table::Align::kLeft}};
-        if (has_runs) {
-            columns.insert(columns.end(), {{"MODEL", Table::Align::kLeft},
-                                           {"DATASET", Table::Align::kLeft},
-                                           {"BUFFER", Table::Align::kRight},
-                                           {"EPOCHS", Table::Align::kRight},
-                                           {"STARTED", Table::Align::kLeft}});
-        }
-        columns.insert(columns.end(), {{"LAYOUT", Table::Align::kLeft},
-                                       {"SAVED", Table::Align::kLeft},
-                                       {"SIZE", Table::Align::kRight},
-                                       {"PARAMS", Table::Align::kRight},
-                                       {"HOLDS", Table::Align::kLeft},
-                                       {"STATE", Table::Align::kLeft}});
-        Table table(columns);
-        const double now = std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-        std::uint64_t total = 0;
-        for (std::size_t i = 0; i < entries.size(); ++i) {
-            const auto& entry = entries[i];
-            const auto index = index_of(entry);
-            std::string index_cell = index                        ? index_text(*index)
-                                     : !entry.match.label.empty() ? entry.match.label.str()
-                                     : entry.match.is_alias       ? "alias"
-                                                                  : "-";
-            if (several && index) index_cell = entry.match.axis + " " + index_cell;
-            std::string shown_name = printable(entry.path);
-            for (const auto& alias : entry.aliases) shown_name += " (" + printable(alias) + ")";
-            total += entry.bytes;
-            std::string state = opened_ && facts[i].state != "ok" ? facts[i].state : "";
-            if (!facts[i].why.empty())
-                state += ": " + (session.is_terminal() ? shortened(facts[i].why, 60) : printable(facts[i].why));
-            std::vector<std::string> cells = {index_cell, shown_name};
-            if (has_runs) add_run(facts[i].run, cells);
-            cells.insert(cells.end(), {facts[i].format, age_text(now - entry.mtime_seconds), size_text(entry.bytes),
-                                       !opened_                  ? ""
-                                       : facts[i].parameters > 0 ? count_text(facts[i].parameters)
-                                                                 : "-",
-                                       facts[i].holds, state});
-            table.add(std::move(cells));
-        }
-        std::string summary =
-            fmt::format("{} checkpoint{}, {}", entries.size(), entries.size() == 1 ? "" : "s", size_text(total));
-        if (opened_) summary += last_whole(entries, facts);
-        if (!opened_) summary += "; not opened: -l says more";
-        session.write(table.text() + summary + "\n");
-    }
-
-    static void add_run(const RunFacts& run, std::vector<std::string>& cells) {
-        const auto text = [](const std::string& value) { return value.empty() ? std::string("-") : printable(value); };
-        const auto count = [](const auto& value) { return value ? std::to_string(*value) : std::string("-"); };
-        cells.insert(cells.end(), {text(run.model), text(run.dataset), count(run.buffer_size), count(run.epochs),
-                                   text(run.timestamp)});
-    }
-
-    /// "; last valid: 40" where some are not.
-    std::string last_whole(const std::vector<CheckpointEntry>& entries,
-                           const std::vector<CheckpointFacts>& facts) const {
-        std::string last = "none";
-        bool all = true;
-        for (std::size_t i = 0; i < entries.size(); ++i) {
-            all = all && facts[i].state == "ok";
-            const auto index = index_of(entries[i]);
-            if (facts[i].state == "ok" && index && !entries[i].match.is_alias) last = index_text(*index);
-        }
-        return all ? "" : "; last valid: " + last;
     }
 
     std::string joined() const {
@@ -191,6 +150,9 @@ private:
     bool null_ = false;
     bool long_ = false;
     bool opened_ = false;  // every checkpoint was read
+    bool valid_ = false;
+    bool full_ = false;
+    std::vector<JudgedPointer> pointers_;
     std::optional<ExitCode> failure_;
     bool recursive_ = false;
     FolderOptions folder_;

@@ -33,12 +33,16 @@ void FolderOptions::declare(CLI::App& app) {
         ->type_name("AXIS");
     app.add_option("--pattern", pattern, "A regular expression for names of your own; its first group is the index")
         ->type_name("REGEX");
+    app.add_option("--series", series,
+                   "Only checkpoints of series whose name matches: that of the checkpoint with # for its numbers")
+        ->type_name("GLOB");
 }
 
 ScanOptions FolderOptions::scan_options(const Session& session) const {
     ScanOptions options;
     options.pattern = pattern;
     options.axis = axis;
+    options.series = series;
     options.extensions = session.extensions();
     options.rolling = [&session](const std::string& path) { return rolling_match(session, path); };
     return options;

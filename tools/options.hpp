@@ -22,6 +22,7 @@ void declare_general(CLI::App& app, GeneralOptions& options);
 struct FolderOptions {
     std::string pattern;
     std::string axis;
+    std::string series;
     void declare(CLI::App& app);
     ScanOptions scan_options(const Session& session) const;
 };

@@ -214,3 +214,17 @@ TEST_CASE("names of one shape are read as the table reads each of them") {
     CHECK(own_reader.classify("snap-12", kF)->index == 12.0);
     CHECK(own_reader.classify("snap-34", kF)->index == 34.0);
 }
+
+TEST_CASE("a word before the key of a pair belongs to the series, and pairs may be joined by underscores") {
+    const NameTable table;
+    const auto model = table.classify("model_epoch=03_val_loss=0.10.ckpt", EntryKind::kFile);
+    REQUIRE(model);
+    CHECK(model->axis == "epoch");
+    CHECK(model->index == 3.0);
+    CHECK(model->on_axis("val_loss") == 0.1);
+    CHECK(model->series == "model_#.ckpt");
+    CHECK(table.classify("ema_epoch=3.ckpt", EntryKind::kFile)->series == "ema_#.ckpt");
+    // A metric that an epoch has is no counter, and an epoch of its own goes before a word that ends like one.
+    CHECK_FALSE(table.classify("train_loss_epoch=0.25.ckpt", EntryKind::kFile)->index);
+    CHECK(table.classify("val_acc_epoch=1-epoch=7.ckpt", EntryKind::kFile)->index == 7.0);
+}
