@@ -23,12 +23,12 @@ _ckpt() {
         last) words="--prior-to --up-to --at --by --pattern --series --index --next --valid --full --json" ;;
         path) words="--next --by --pattern --series" ;;
         inspect) words="--stats --from --all --depth --tensors --json --digest --allow-huge --hist" ;;
-        get) words="--from --json --format --output --overwrite" ;;
+        get) words="--from --json --format --output --overwrite --allow-huge" ;;
         convert) words="--from --all --trainer --fsdp --to --compress --codec --keep-layout --julia --shard-size --shards --metadata --weights-only --overwrite --max-output --allow-huge --allow-loss --cast --cast-only" ;;
         extract) words="--output --from --all --model-only --role --select --drop --rest --salvage --to --compress --codec --keep-layout --julia --shard-size --shards --metadata --weights-only --overwrite --max-output --allow-huge --allow-loss --ema --strip-prefix --add-prefix --rename --cast --cast-only --contiguous" ;;
         merge) words="--output --from --direction --to --compress --codec --keep-layout --julia --shard-size --shards --metadata --weights-only --overwrite --max-output --allow-huge --allow-loss --last --prior-to --up-to --at --by --pattern --series --average --weights --ema --slerp --base --task-arithmetic --ties --dare --lambda --density --seed --average-also --fast --cast --cast-only --union --prefer" ;;
-        diff) words="--rtol --atol --ulp --ignore --names-only --values-only --limit --from --json" ;;
-        plot) words="--output --overwrite --data --json --log --bars --title --from --prior-to --up-to --at --by --pattern --series" ;;
+        diff) words="--rtol --atol --ulp --ignore --names-only --values-only --limit --from --json --allow-huge" ;;
+        plot) words="--output --overwrite --data --json --log --bars --title --from --prior-to --up-to --at --by --pattern --series --allow-huge" ;;
         prune) words="--keep-last --keep-first --keep-every --closest --keep-best --metric --mode --keep-within --keep-hourly --keep-daily --keep-weekly --keep --keep-glob --remove-invalid --remove-tmp --min-age --full --strip --trash --dry-run --yes --unsafe-allow-remove-all --recursive --json --by --pattern --series" ;;
         scan) words="--all --json --jsonl" ;;
         verify) words="--full --sample --seed --values --from --json --by --pattern --series" ;;

@@ -52,6 +52,7 @@ complete -c ckpt -n '__fish_seen_subcommand_from get' -l json
 complete -c ckpt -n '__fish_seen_subcommand_from get' -l format
 complete -c ckpt -n '__fish_seen_subcommand_from get' -l output
 complete -c ckpt -n '__fish_seen_subcommand_from get' -l overwrite
+complete -c ckpt -n '__fish_seen_subcommand_from get' -l allow-huge
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l from
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l trainer
 complete -c ckpt -n '__fish_seen_subcommand_from convert' -l fsdp
@@ -154,6 +155,7 @@ complete -c ckpt -n '__fish_seen_subcommand_from plot' -l at
 complete -c ckpt -n '__fish_seen_subcommand_from plot' -l by
 complete -c ckpt -n '__fish_seen_subcommand_from plot' -l pattern
 complete -c ckpt -n '__fish_seen_subcommand_from plot' -l series
+complete -c ckpt -n '__fish_seen_subcommand_from plot' -l allow-huge
 complete -c ckpt -n '__fish_seen_subcommand_from prune' -l keep-last
 complete -c ckpt -n '__fish_seen_subcommand_from prune' -l keep-first
 complete -c ckpt -n '__fish_seen_subcommand_from prune' -l keep-every
@@ -190,6 +192,7 @@ complete -c ckpt -n '__fish_seen_subcommand_from diff' -l values-only
 complete -c ckpt -n '__fish_seen_subcommand_from diff' -l limit
 complete -c ckpt -n '__fish_seen_subcommand_from diff' -l from
 complete -c ckpt -n '__fish_seen_subcommand_from diff' -l json
+complete -c ckpt -n '__fish_seen_subcommand_from diff' -l allow-huge
 complete -c ckpt -n '__fish_seen_subcommand_from scan' -l all
 complete -c ckpt -n '__fish_seen_subcommand_from scan' -l json
 complete -c ckpt -n '__fish_seen_subcommand_from scan' -l jsonl

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "libckpt/calibration_state.hpp"
+#include "libckpt/error.hpp"
 #include "libckpt/roles.hpp"
 #include "libckpt/search_state.hpp"
 #include "libckpt/walk.hpp"
@@ -87,7 +88,7 @@ std::vector<Chart> usual_charts(const Document& document, const std::string& tit
 }
 
 std::vector<Chart> charts_of(const Document& document, const std::vector<Named>& values, const std::string& title,
-                             std::size_t bars, const Context& context) {
+                             std::size_t bars, std::uint64_t max_bytes, const Context& context) {
     std::vector<Chart> charts;
     std::vector<Curve> together;
     const Roles roles = classify_roles(document);
@@ -100,6 +101,8 @@ std::vector<Chart> charts_of(const Document& document, const std::vector<Named>&
         if (named.value.is(Kind::kTensor) && !(is_log && named.value.tensor().shape.size() == 1)) {
             if (!named.value.tensor().storage) continue;
             named.value.tensor().check_bounds(named.name);
+            if (const auto bytes = named.value.tensor().logical_bytes().value_or(~std::uint64_t{0}); bytes > max_bytes)
+                throw_error(ErrorCode::kRefused, "'{}': {} bytes are out of proportion to the file", named.name, bytes);
             Chart chart = histogram_chart(named.value.tensor(), named.name, bars, context);
             chart.title = title + ": " + named.name;
             if (!chart.curves.empty()) charts.push_back(std::move(chart));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -20,8 +21,9 @@ std::vector<Chart> usual_charts(const Document& document, const std::string& tit
 
 /// The named values: curves in one chart, of a dict in one for each kind of number; tensors as histograms, but for
 /// those of one dimension in a log. A search or calibration as `usual_charts` has it.
+/// Histograms of tensors of more than `max_bytes` are refused (Error, kRefused).
 std::vector<Chart> charts_of(const Document& document, const std::vector<Named>& values, const std::string& title,
-                             std::size_t bars, const Context& context);
+                             std::size_t bars, std::uint64_t max_bytes, const Context& context);
 
 /// "loss" for train_loss and val_loss, "value" where they have no word in common.
 std::string y_label_of(const std::vector<Curve>& curves);

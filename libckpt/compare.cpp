@@ -10,6 +10,7 @@
 #include <tuple>
 #include <unordered_map>
 
+#include "libckpt/error.hpp"
 #include "libckpt/walk.hpp"
 
 namespace ckpt {
@@ -341,7 +342,14 @@ private:
 
     void compare_tensors() {
         std::vector<TensorPair> pairs;
-        for (const TensorJob& job : jobs_) pairs.push_back({&job.a.tensor(), &job.b.tensor()});
+        std::uint64_t rest = options_.max_bytes;
+        for (const TensorJob& job : jobs_) {
+            const std::uint64_t bytes = job.a.tensor().logical_bytes().value_or(~std::uint64_t{0});
+            if (bytes > rest)
+                throw_error(ErrorCode::kRefused, "'{}': {} bytes are out of proportion to the files", job.path, bytes);
+            rest -= bytes;
+            pairs.push_back({&job.a.tensor(), &job.b.tensor()});
+        }
         const auto distances = tensor_distances(pairs, options_.tolerance, context_);
         std::vector<Difference> merged;
         std::size_t next = 0;

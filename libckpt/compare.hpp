@@ -22,6 +22,9 @@ struct CompareOptions {
     /// each in their way.
     bool with_form = true;
     bool with_dtypes = true;
+    /// Of the tensors that are compared, in all; more are refused (Error, kRefused) before one is read: a fill value
+    /// makes any number of elements out of nothing.
+    std::uint64_t max_bytes = ~std::uint64_t{0};
 };
 
 /// In what two values differ.

@@ -1,5 +1,6 @@
 // ckpt diff: what differs between two checkpoints, of whatever layouts.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <limits>
 
 #include "libckpt/compare.hpp"
@@ -40,6 +41,7 @@ public:
                      "Compare names, shapes and numbers, not classes, dtypes, strides, ties and order");
         app.add_option("--limit", limit_, "Lines of differences to show (default: 1000; 0: all)")->type_name("N");
         app.add_option("-f,--from", from_, "Layout of both (default: by their content)")->type_name("LAYOUT");
+        app.add_flag("--allow-huge", size_.allow_huge, "Compare tensors of any number of bytes");
         app.add_flag("--json", json_, "Print JSON");
     }
 
@@ -54,15 +56,26 @@ public:
         // What is but a layout's own way to say the same is no difference between two of them.
         options_.with_form = !values_only_ && a.format == b.format;
         options_.with_dtypes = !values_only_;
-        const DocumentComparison comparison = compare_documents(a, b, options_, session.context());
+        options_.max_bytes = size_.digest_bytes(std::max(a.source_bytes, b.source_bytes));
+        const DocumentComparison comparison = compare(session, a, b);
         session.write(json_ ? diff_json(comparison, a_, b_)
                             : diff_text(comparison, limit_ == 0 ? std::numeric_limits<std::size_t>::max() : limit_));
         return comparison.differences.empty() ? ExitCode::kYes : ExitCode::kNo;
     }
 
 private:
+    DocumentComparison compare(const Session& session, const Document& a, const Document& b) const {
+        try {
+            return compare_documents(a, b, options_, session.context());
+        } catch (Error& error) {
+            if (error.code() == ErrorCode::kRefused) error.in_file(a_ + ", " + b_);
+            throw;
+        }
+    }
+
     std::string a_, b_, from_;
     CompareOptions options_;
+    SizeBound size_;
     bool values_only_ = false;
     bool json_ = false;
     std::size_t limit_ = 1000;

@@ -34,6 +34,7 @@ public:
                            ->check(CLI::IsMember({"text", "json", "csv", "npy", "raw"}));
         app.add_flag("--json", json_, "Print JSON")->excludes(format);
         app.add_option("-o,--output", output_, "Write to a file instead of standard output")->type_name("FILE");
+        app.add_flag("--allow-huge", size_.allow_huge, "Write a tensor of any number of bytes as csv, npy or raw");
         app.add_flag("--overwrite", overwrite_, "Replace the file if it exists");
     }
 
@@ -94,6 +95,12 @@ private:
     }
 
     void write(Session& session, const Value& value) {
+        const bool is_whole = format_ == "csv" || format_ == "npy" || format_ == "raw";
+        if (is_whole && value.is(Kind::kTensor)) {
+            const auto bytes = value.tensor().logical_bytes().value_or(~std::uint64_t{0});
+            if (bytes > size_.digest_bytes(document_.source_bytes))
+                throw_error(ErrorCode::kRefused, "{} bytes are out of proportion to the file (--allow-huge)", bytes);
+        }
         if (format_ == "npy") return write_npy(session, value);
         if (format_ == "raw")
             return write_plan(session, {{LiteralExtent{}, false}, {BlobExtent{raw_bytes(value)}, false}});
@@ -156,6 +163,7 @@ private:
     Value holder_;
     std::string file_, path_, from_, output_;
     std::string format_ = "text";
+    SizeBound size_;
     bool json_ = false;
     bool overwrite_ = false;
 };

@@ -43,6 +43,7 @@ public:
         app.add_option("--bars", bars_, "Bars of a histogram (default: 40)")
             ->type_name("N")
             ->check(CLI::Range(1, 10000));
+        app.add_flag("--allow-huge", size_.allow_huge, "Count the elements of tensors of any number of bytes");
         app.add_option("--title", title_, "The title of the picture")->type_name("TEXT");
         app.add_option("-f,--from", from_, "Layout of the input (default: by its content)")->type_name("LAYOUT");
         bound_.declare(app);
@@ -129,7 +130,13 @@ private:
             values.push_back({path, *found});
         }
         nothing_ = "there are no numbers at these paths";
-        return charts_of(document, values, name, bars_, session.context());
+        try {
+            return charts_of(document, values, name, bars_, size_.digest_bytes(document.source_bytes),
+                             session.context());
+        } catch (Error& error) {
+            if (error.code() == ErrorCode::kRefused) error.in_file(file_);
+            throw;
+        }
     }
 
     /// A value at each checkpoint of a run.
@@ -214,6 +221,7 @@ private:
     std::size_t bars_ = 40;
     std::size_t skipped_ = 0;
     Canvas canvas_;
+    SizeBound size_;
     bool overwrite_ = false;
     bool data_ = false;
     bool json_ = false;
