@@ -17,6 +17,7 @@ namespace {
 constexpr std::size_t kPieceBytes = std::size_t{1} << 16;
 constexpr std::size_t kMostDepth = 100;
 constexpr std::size_t kMostColumns = 100000;
+constexpr std::size_t kMostVisits = 1000000;
 
 bool is_plain(const Value& value) {
     return value.kind() <= Kind::kBytes;
@@ -90,9 +91,13 @@ private:
         std::vector<std::pair<std::string, Value>> todo{{"", dict}};
         std::vector<std::vector<Value>> alone;
         alone.reserve(kMostColumns);
+        std::size_t visits = 0;
         while (!todo.empty()) {
             const auto [path, value] = std::move(todo.back());
             todo.pop_back();
+            // Dicts doubled by reference thirty times are a legal value.
+            if (++visits > kMostVisits)
+                throw_error(ErrorCode::kRefused, "a table of more than {} parts is not written", kMostVisits);
             if (value.is(Kind::kDict)) {
                 if (std::count(path.begin(), path.end(), '/') > static_cast<std::ptrdiff_t>(kMostDepth))
                     throw_error(ErrorCode::kRefused, "dicts within dicts, more than {} deep", kMostDepth);
