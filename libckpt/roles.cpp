@@ -58,6 +58,16 @@ constexpr RoleName kKeys[] = {
     {Role::kAveraged, "swa_model"},
     {Role::kAveraged, "model_swa"},
     {Role::kAveraged, "averaged_model"},
+    {Role::kAveraged, "average_model"},
+    {Role::kAveraged, "avg_model"},
+    {Role::kAveraged, "model_avg"},
+    {Role::kAveraged, "model_averaged"},
+    {Role::kAveraged, "averaged"},
+    {Role::kAveraged, "state_dict_ema"},
+    {Role::kAveraged, "model_state_dict_ema"},
+    {Role::kAveraged, "ema_params"},
+    {Role::kAveraged, "params_ema"},
+    {Role::kAveraged, "ema_weights"},
     {Role::kTrained, "current_model_state"},
     {Role::kModel, "layers"},
     {Role::kOptimizer, "optimizer"},
@@ -175,12 +185,24 @@ bool looks_like_state_dict(const Value& value) {
     });
 }
 
+/// torch.optim.swa_utils.AveragedModel: how many models were averaged, and the module that it wraps.
+bool is_averaged_model(const DictNode& dict) {
+    bool has_count = false;
+    for (const auto& [key, value] : dict.entries) {
+        if (!key.is(Kind::kString)) return false;
+        has_count = has_count || key.as_string() == "n_averaged";
+        if (key.as_string() != "n_averaged" && !key.as_string().starts_with("module.")) return false;
+    }
+    return has_count && dict.entries.size() > 1;
+}
+
 /// What a part is by what it is made of; of a list, by its first item.
 Role role_by_structure(const Value& value) {
     const bool is_list = value.is(Kind::kList) && !value.sequence().items.empty();
     const Value& part = is_list ? value.sequence().items.front() : value;
     if (!part.is(Kind::kDict)) return Role::kOther;
     const DictNode& dict = part.dict();
+    if (!is_list && is_averaged_model(dict)) return Role::kAveraged;
     if (has_text_key(dict, "state") && has_text_key(dict, "param_groups")) return Role::kOptimizer;
     if (has_text_key(dict, "last_epoch") && (has_text_key(dict, "base_lrs") || has_text_key(dict, "_step_count")))
         return Role::kScheduler;

@@ -311,6 +311,7 @@ void to_sharded_keys(Document& document) {
     for (const auto& [key, value] : old.entries) {
         if (is_trainers && is_key(key, "state_dict")) {
             entries.emplace_back(pool.string("model"), value);
+            entries.emplace_back(key, value);
         } else if (is_trainers && is_key(key, "optimizer_states")) {
             std::size_t number = 0;
             for (const Value& state : states->sequence().items) {

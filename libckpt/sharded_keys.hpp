@@ -5,9 +5,10 @@
 
 namespace ckpt {
 
-/// The reverse of `to_trainer_keys`: `state_dict` becomes `model`, the list `optimizer_states` the entries
-/// `optimizer_0`, `optimizer_1`, ...; states of optimizers are by the names of the model's parameters in place of their
-/// numbers, and so are `param_groups`. What is so already stays.
+/// The reverse of `to_trainer_keys`: `state_dict` is `model` as well, the very same (a Trainer's FSDP strategy looks
+/// for the one name, its ModelParallelStrategy for the other); the list `optimizer_states` the entries `optimizer_0`,
+/// `optimizer_1`, ...; states of optimizers are by the names of the model's parameters in place of their numbers, and
+/// so are `param_groups`. What is so already stays.
 ///
 /// A number's name is what the group says (`param_names`), else what follows from the order of the model's state dict
 /// and from the shapes of the states: buffers, integers and names of tied tensors are no parameters of their own.

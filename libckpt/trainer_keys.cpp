@@ -126,6 +126,8 @@ void to_trainer_keys(Document& document) {
             if (!optimizers.emplace(*number, Renumbering(document, key_text(key)).run(value)).second)
                 throw_error(ErrorCode::kRefused, "'{}': there are two optimizers of the number {}", key_text(key),
                             *number);
+        } else if (is_key(key, "model") && has_state_dict && value == *old.find("state_dict")) {
+            continue;  // one thing by both names, for either strategy
         } else if (is_key(key, "model") && !has_state_dict) {
             entries.emplace_back(pool.string("state_dict"), value);
         } else {

@@ -2,12 +2,14 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <set>
 
 #include "libckpt/elements.hpp"
 #include "libckpt/execute.hpp"
 #include "libckpt/path.hpp"
 #include "libckpt/search_state.hpp"
 #include "libckpt/slice.hpp"
+#include "libckpt/stored.hpp"
 #include "libckpt/walk.hpp"
 #include "tools/command.hpp"
 #include "tools/csv_text.hpp"
@@ -40,13 +42,10 @@ public:
 
     ExitCode run(Session& session) override {
         if (json_) format_ = "json";
-        const Format* forced = from_.empty() ? nullptr : &session.layout(from_);
-        Context context = session.context();
-        context.index_only = true;
-        document_ = read_document(session.registry(), file_, context, forced);
+        read(session, Damage::kRefuse, true);
         if (!output_.empty()) refuse_same_file(file_, output_);
         try {
-            const auto found = find();
+            const auto found = find(session);
             if (!found) return session.no(fmt::format("{}: there is no '{}'", file_, path_));
             // Of a search's candidate one wants its parameters, not how the search remembers them.
             write(session, candidate_parameters(*found));
@@ -61,13 +60,33 @@ public:
     }
 
 private:
+    void read(Session& session, Damage damage, bool is_index_only) {
+        const Format* forced = from_.empty() ? nullptr : &session.layout(from_);
+        Context context = session.context();
+        context.index_only = is_index_only;
+        context.on_warning = [this, warn = context.on_warning](std::string_view text) {  // once, when it is read again
+            if (warned_.insert(std::string(text)).second && warn) warn(text);
+        };
+        document_ = read_document(session.registry(), file_, context, forced, damage);
+    }
+
     /// What stands at the path; a name that ends in brackets outranks subscripts.
-    std::optional<Value> find() {
-        if (const Value* found = find_at(path_)) return *found;
+    std::optional<Value> find(Session& session) {
+        if (const Value* found = find_at(session, path_)) return *found;
         const auto slice = parse_slice(path_);
-        const Value* found = slice ? find_at(slice->path) : nullptr;
+        const Value* found = slice ? find_at(session, slice->path) : nullptr;
         if (found == nullptr) return std::nullopt;
         return sliced(document_.pool(), *found, slice->subscripts);
+    }
+    const Value* find_at(Session& session, const std::string& path) {
+        const Value* found = find_at(path);
+        if (!holds_stored(found != nullptr ? *found : document_.root)) return found;
+        // The index says only where it is: now it is looked at. What else is wrong with the checkpoint is no matter.
+        read(session, Damage::kKeep, false);
+        found = find_at(path);
+        if (found != nullptr && found->type() == kDamagedType && !document_.damage.empty())
+            throw document_.damage.front();
+        return found;
     }
     const Value* find_at(const std::string& path) {
         if (path.empty()) return &document_.root;
@@ -160,6 +179,7 @@ private:
     }
 
     Document document_;
+    std::set<std::string> warned_;
     Value holder_;
     std::string file_, path_, from_, output_;
     std::string format_ = "text";

@@ -14,6 +14,7 @@
 #include "formats/dcp/tree.hpp"
 #include "libckpt/error.hpp"
 #include "libckpt/path.hpp"
+#include "libckpt/stored.hpp"
 
 namespace ckpt::dcp {
 namespace {
@@ -101,17 +102,27 @@ private:
             return item.is_tensor ? make_tensor(item) : make_value(item);
         } catch (const Error& error) {
             if (error.code() == ErrorCode::kCancelled) throw;
-            if (context_.index_only && !item.is_tensor && !has(source_, (*places_)[item.place].file)) {
-                // The index is there, and that is what is asked for.
-                context_.warn(fmt::format("'{}': {}", item.shown_path(), error.message()));
-                return unreadable();
-            }
             return damaged(item, error.message(),
                            error.code() == ErrorCode::kNotCheckpoint ? ErrorCode::kDamaged : error.code());
         }
     }
 
+    /// A value of which the index says only where it is.
+    Value stored(const Place& place) {
+        Pool& pool = document_.pool();
+        auto* node = pool.make<ObjectNode>();
+        node->type = kStoredType;
+        node->recipe = std::make_unique<Recipe>();
+        node->recipe->how = Recipe::How::kNew;
+        node->recipe->callable = node->type;
+        node->recipe->state = pool.dict();
+        node->recipe->state.dict().entries = {{pool.string("file"), pool.string(place.file)},
+                                              {pool.string("bytes"), Value::unsigned_integer(place.length_bytes)}};
+        return Value::of(node);
+    }
+
     Value make_value(const Item& item) {
+        if (context_.index_only) return stored((*places_)[item.place]);
         const Value value = open_value(*folder_, (*places_)[item.place], item.shown_path(), document_);
         if (value.is(Kind::kTensor))
             context_.warn(fmt::format("'{}' is a tensor where the metadata says that it is none", item.shown_path()));

@@ -1,6 +1,7 @@
 // Headers become tensors; their bytes stay where they are.
 #include "formats/safetensors/read_document.hpp"
 
+#include <algorithm>
 #include <unordered_set>
 
 #include "formats/safetensors/rest.hpp"
@@ -36,11 +37,23 @@ TensorNode* make_tensor(Pool& pool, const Entry& entry, const FileRange& range) 
     return tensor;
 }
 
+/// Whether torch.distributed.checkpoint wrote the file, by itself: such names come in order, as those of its shards do.
+bool is_distributed(const Header& header) {
+    return header.metadata && std::any_of(header.metadata->begin(), header.metadata->end(),
+                                          [](const auto& item) { return item.first == "DCP_SHARDING_INFO"; });
+}
+
 void add_tensors(Document& document, const std::shared_ptr<const File>& file, const Header& header) {
-    for (const Entry& entry : header.entries) {
-        const FileRange range{file, header.data_offset + entry.begin, entry.end - entry.begin};
-        document.root.dict().entries.emplace_back(document.pool().string(entry.name),
-                                                  Value::of(make_tensor(document.pool(), entry, range)));
+    std::vector<const Entry*> entries;
+    for (const Entry& entry : header.entries) entries.push_back(&entry);
+    if (is_distributed(header)) {
+        std::stable_sort(entries.begin(), entries.end(),
+                         [](const Entry* a, const Entry* b) { return a->name < b->name; });
+    }
+    for (const Entry* entry : entries) {
+        const FileRange range{file, header.data_offset + entry->begin, entry->end - entry->begin};
+        document.root.dict().entries.emplace_back(document.pool().string(entry->name),
+                                                  Value::of(make_tensor(document.pool(), *entry, range)));
     }
 }
 

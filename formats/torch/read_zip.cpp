@@ -67,6 +67,18 @@ void read_saved(const TorchArchive& archive, const Context& context, Document& d
     rebuilder.check_all_bounds();
 }
 
+/// Whether the first member lies in no folder, or in that of additional files of an old torch.export.
+bool begins_without_folder(const File& file) {
+    constexpr std::size_t kHeader = 30, kMostName = 64;
+    std::string head(static_cast<std::size_t>(std::min<std::uint64_t>(file.size_bytes(), kHeader + kMostName)), '\0');
+    file.read(0, std::as_writable_bytes(std::span(head.data(), head.size())));
+    if (head.size() <= kHeader) return false;
+    const auto size = static_cast<std::size_t>(static_cast<unsigned char>(head[26])) |
+                      static_cast<std::size_t>(static_cast<unsigned char>(head[27])) << 8;
+    const std::string_view name = std::string_view(head).substr(kHeader, size);
+    return name.find('/') == name.npos || name.starts_with("extra_files/");
+}
+
 }  // namespace
 
 std::string_view archive_layout(ArchiveKind kind) noexcept {
@@ -83,6 +95,15 @@ std::string_view archive_layout(ArchiveKind kind) noexcept {
 }
 
 Document read_torch_zip(const std::shared_ptr<const File>& file, const Context& context) {
+    if (begins_without_folder(*file)) {
+        const ZipDirectory zip = ZipDirectory::read(file, context);
+        if (is_old_export(zip)) {
+            Document document;
+            document.format = archive_layout(ArchiveKind::kExport);
+            read_old_export(zip, context, document);
+            return document;
+        }
+    }
     const TorchArchive archive = TorchArchive::open(file, context);
     Document document;
     document.format = archive_layout(archive.kind());

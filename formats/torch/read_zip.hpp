@@ -26,6 +26,10 @@ void read_package(const TorchArchive& archive, const Context& context, Document&
 /// `state_dict` and `constants` of each exported program (README: "torch.export").
 void read_export(const TorchArchive& archive, const Context& context, Document& document);
 
+/// Whether it is what torch.export wrote before torch 2.8, and that read.
+bool is_old_export(const ZipDirectory& zip);
+void read_old_export(const ZipDirectory& zip, const Context& context, Document& document);
+
 /// Says on the objects of a TorchScript archive which of their fields are parameters and buffers, as its code does.
 void mark_script_modules(const TorchArchive& archive, const Context& context, Document& document);
 

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "formats/shared/torch/archive.hpp"
+#include "formats/shared/zip/zip_reader.hpp"
 #include "libckpt/crc32.hpp"
 
 namespace ckpt {
@@ -25,9 +25,10 @@ std::optional<Finding> absent_checksums(const std::shared_ptr<const File>& file,
 
 std::vector<Finding> verify_torch_zip(const std::shared_ptr<const File>& file, const Context& context) {
     std::vector<Finding> findings;
-    const TorchArchive archive = TorchArchive::open(file, context);
-    for (const auto& member : archive.zip().members()) {
-        const BlobPtr blob = archive.zip().blob(member, context.limits.max_inline_bytes);
+    // Who reads it has found what kind of archive it is.
+    const ZipDirectory zip = ZipDirectory::read(file, context);
+    for (const auto& member : zip.members()) {
+        const BlobPtr blob = zip.blob(member, context.limits.max_inline_bytes);
         std::vector<std::byte> buffer(static_cast<std::size_t>(std::min<std::uint64_t>(blob->size_bytes(), 1u << 20)));
         std::uint32_t crc = 0;
         for (std::uint64_t done = 0; done < blob->size_bytes();) {

@@ -102,6 +102,7 @@ std::vector<std::unique_ptr<Mutator>> all_mutators() {
     std::vector<std::unique_ptr<Mutator>> mutators;
     mutators.push_back(std::make_unique<BytesMutator>());
     mutators.push_back(make_h5_mutator());
+    mutators.push_back(make_pickle_mutator());
     return mutators;
 }
 

@@ -60,6 +60,9 @@ void write_telling_number(Bytes& bytes, std::size_t at, unsigned width, const st
 /// checksums made right again.
 std::unique_ptr<Mutator> make_h5_mutator();
 
+/// Pickles: arguments, opcodes, runs of opcodes, also of other samples.
+std::unique_ptr<Mutator> make_pickle_mutator();
+
 /// One of each; a layout that wants its own adds it here.
 std::vector<std::unique_ptr<Mutator>> all_mutators();
 

@@ -288,6 +288,40 @@ with scratch() as name:
         code, out, err = run(options.ckpt, "extract", "--model-only", folder / "program.pt2", "-o", folder / "model.pt", "--overwrite")
         tally.check(code == 0 and set(torch.load(folder / "model.pt")) == set(program.state_dict), f"export, model only: {err}")
 
+    # ---- torch.export before 2.8: what its save() wrote then, by today's serializer, as torch.export.load still takes it
+    import zipfile
+    from torch._export.serde.schema import SCHEMA_VERSION
+    from torch._export.serde.serialize import serialize
+
+    class Older(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.l = torch.nn.Linear(3, 3)
+            self.register_buffer("b", torch.arange(3.0))
+            self.c = torch.ones(2, 3)
+
+        def forward(self, x):
+            return self.l(x) + self.b + self.c.sum()
+
+    artifact = serialize(torch.export.export(Older(), (torch.zeros(1, 3),)))
+    for name, end, extra in (("older", "pt", False), ("oldest", "json", False), ("extra", "pt", True)):
+        with zipfile.ZipFile(folder / f"{name}.pt2", "w") as archive:
+            if extra:
+                archive.writestr("extra_files/note.txt", "x")
+            archive.writestr("serialized_exported_program.json", artifact.exported_program)
+            archive.writestr(f"serialized_state_dict.{end}", artifact.state_dict)
+            archive.writestr(f"serialized_constants.{end}", artifact.constants)
+            archive.writestr("serialized_example_inputs.pt", artifact.example_inputs)
+            archive.writestr("version", ".".join(map(str, SCHEMA_VERSION)))
+        program = torch.export.load(str(folder / f"{name}.pt2"))
+        code, out, err = run(options.ckpt, "convert", folder / f"{name}.pt2", folder / "program.pt", "--overwrite")
+        if tally.check(code == 0, f"{name}.pt2: convert exits with {code}: {err}"):
+            found = load(folder / "program.pt")
+            for part, wanted in (("state_dict", program.state_dict), ("constants", program.constants)):
+                tally.check(set(found[part]) == set(wanted) and all(tensor_bits(found[part][key]) == tensor_bits(wanted[key]) for key in wanted), f"{name}.pt2: {part}: {list(found[part])} for {list(wanted)}")
+        code, out, err = run(options.ckpt, "verify", "--full", folder / f"{name}.pt2")
+        tally.check(code == 0, f"{name}.pt2: verify: {out}{err}")
+
     # ---- the fixtures
     if FIXTURES.is_dir():
         for path in sorted((FIXTURES / "torch").rglob("*.pt")):
