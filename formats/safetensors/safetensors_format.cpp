@@ -63,9 +63,10 @@ public:
     std::vector<Loss> preflight(const Document& document, const WriteOptions& options) const override {
         std::vector<Loss> losses = flat(document, options).losses;
         if (!options.keep_rest) {
-            // torch's, Julia's and NumPy's notes are about types that this layout has no tensors of anyway.
-            for (Loss& loss : attribute_losses(document, {"safetensors:", "torch:", "jld2:", "npy:", "pickle:"},
-                                               "a safetensors file"))
+            // torch's, Julia's and NumPy's notes are about types that this layout has no tensors of anyway; those of
+            // modules have given the tensors their names.
+            for (Loss& loss : attribute_losses(
+                     document, {"safetensors:", "torch:", "jld2:", "npy:", "pickle:", "module:"}, "a safetensors file"))
                 losses.push_back(std::move(loss));
         }
         return losses;
