@@ -30,6 +30,9 @@ struct RawEntry {
     bool is_link = false;
 };
 
+/// So many names of a folder tell what it is.
+constexpr std::size_t kManyNames = 64;
+
 /// In no order: there may be thousands, and what becomes of them is sorted later.
 std::vector<RawEntry> read_folder(const std::string& path) {
     DIR* folder = ::opendir(path.c_str());
@@ -109,12 +112,20 @@ public:
           checkpoints_(checkpoints),
           skipped_(skipped) {}
 
-    void folder(const std::string& path) {
+    /// The folder that was asked for, whose own name is `name`.
+    void top(const std::string& path, const std::string& name) {
+        const auto entries = read_folder(path);
+        if (!is_full_of_checkpoints(entries) && consider_rolling(path, name)) return;
+        folder(path, entries);
+    }
+
+    void folder(const std::string& path) { folder(path, read_folder(path)); }
+
+    void folder(const std::string& path, const std::vector<RawEntry>& entries) {
         std::vector<std::string> below;
         std::vector<RawEntry> links;
         std::vector<std::string> strays;  // files that are no checkpoints
         const std::size_t first = checkpoints_.size();
-        const auto entries = read_folder(path);
         if (first == 0) checkpoints_.reserve(entries.size());
         for (const auto& entry : entries) {
             context_.check_cancelled();
@@ -178,6 +189,17 @@ public:
     }
 
 private:
+    /// No folder that every save rewrites is full of numbered names; to ask its layout means to read all of them again.
+    bool is_full_of_checkpoints(const std::vector<RawEntry>& entries) {
+        constexpr std::size_t kSample = kManyNames;
+        if (entries.size() < kSample) return false;
+        const auto is_numbered = [this](const RawEntry& entry) {
+            const auto match = names_.classify(entry.name, entry.is_folder ? EntryKind::kFolder : EntryKind::kFile);
+            return match && match->index && !match->is_shard;
+        };
+        return std::count_if(entries.begin(), entries.begin() + kSample, is_numbered) > std::ptrdiff_t{kSample} / 2;
+    }
+
     /// A folder of this name belongs to the runs beside it: what was saved when they were interrupted.
     static constexpr std::string_view kPausedFolder = "paused";
     void paused(const std::string& path) {
@@ -483,7 +505,7 @@ RunFolder RunFolder::scan(const std::string& path, const ScanOptions& options, c
         return folder;
     }
     const fs::path trimmed = fs::path(path).filename().empty() ? fs::path(path).parent_path() : fs::path(path);
-    if (!scanner.consider_rolling(path, trimmed.filename().string())) scanner.folder(path);
+    scanner.top(path, trimmed.filename().string());
     if (!options.series.empty()) {
         std::erase_if(folder.checkpoints_, [&](const CheckpointEntry& entry) {
             return ::fnmatch(options.series.c_str(), entry.match.series.str().c_str(), 0) != 0;
@@ -500,6 +522,12 @@ RunFolder RunFolder::of(CheckpointEntry entry) {
     folder.path_ = entry.path;
     folder.checkpoints_.push_back(std::move(entry));
     return folder;
+}
+
+bool RunFolder::is_surely_many() const noexcept {
+    return checkpoints_.size() >= kManyNames &&
+           std::all_of(checkpoints_.begin(), checkpoints_.begin() + kManyNames / 2,
+                       [](const CheckpointEntry& entry) { return entry.match.index.has_value(); });
 }
 
 void RunFolder::sort() {
@@ -579,15 +607,16 @@ std::vector<const CheckpointEntry*> RunFolder::main_series(const std::string& ax
         main = &key;
         highest = &rank;
     }
-    std::vector<const CheckpointEntry*> series;
+    std::vector<std::pair<double, const CheckpointEntry*>> numbered;
     for (const auto& entry : checkpoints_) {
-        if (main != nullptr && !entry.match.is_alias && entry.match.number_on(axis) != nullptr &&
-            series_key(entry) == *main)
-            series.push_back(&entry);
+        if (main == nullptr || entry.match.is_alias) continue;
+        const NameNumber* number = entry.match.number_on(axis);
+        if (number != nullptr && series_key(entry) == *main) numbered.emplace_back(number->value, &entry);
     }
-    std::stable_sort(series.begin(), series.end(), [&](const auto* a, const auto* b) {
-        return a->match.number_on(axis)->value < b->match.number_on(axis)->value;
-    });
+    std::stable_sort(numbered.begin(), numbered.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    std::vector<const CheckpointEntry*> series;
+    series.reserve(numbered.size());
+    for (const auto& [number, entry] : numbered) series.push_back(entry);
     return series;
 }
 

@@ -68,6 +68,10 @@ public:
     /// elsewhere is.
     const std::vector<CheckpointEntry>& checkpoints() const noexcept { return checkpoints_; }
     const std::vector<SkippedEntry>& skipped() const noexcept { return skipped_; }
+    /// The checkpoints, for who needs the rest no longer.
+    std::vector<CheckpointEntry> take_checkpoints() && { return std::move(checkpoints_); }
+    /// Whether it holds so many numbered checkpoints that it cannot be the folder of a single one.
+    bool is_surely_many() const noexcept;
 
     /// The axis that most of the numbered checkpoints have, be it as their index or beside it; epoch on a tie. Empty if
     /// there are none.

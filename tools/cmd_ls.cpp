@@ -77,10 +77,10 @@ private:
         options.recursive = recursive_;
         for (const auto& path : paths_) {
             try {
-                const Format* layout = layout_of_folder(session, path);
+                auto folder = RunFolder::scan(path, options, session.context());
+                const Format* layout = folder.is_surely_many() ? nullptr : layout_of_folder(session, path);
                 const bool is_one = layout != nullptr && !is_rolling(*layout);
-                auto folder =
-                    is_one ? RunFolder::of(folder_entry(path)) : RunFolder::scan(path, options, session.context());
+                if (is_one) folder = RunFolder::of(folder_entry(path));
                 if (!indices_ && !null_) {
                     folder.stat();
                     if (!is_one && folder_.series.empty()) {
@@ -88,8 +88,10 @@ private:
                             pointers_.push_back(std::move(pointer));
                     }
                 }
-                entries.insert(entries.end(), folder.checkpoints().begin(), folder.checkpoints().end());
                 skipped.insert(skipped.end(), folder.skipped().begin(), folder.skipped().end());
+                auto found = std::move(folder).take_checkpoints();
+                entries.insert(entries.end(), std::make_move_iterator(found.begin()),
+                               std::make_move_iterator(found.end()));
             } catch (const Error& error) {
                 if (error.code() != ErrorCode::kNotFound) throw;
                 session.error(error.what());  // the others are listed all the same
