@@ -1,4 +1,6 @@
 // ckpt inspect: what a checkpoint is and what is in it, from its index only.
+#include <malloc.h>
+
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <optional>
@@ -44,6 +46,9 @@ public:
     }
 
     ExitCode run(Session& session) override {
+#ifdef __GLIBC__
+        ::mallopt(M_TOP_PAD, 0);  // hundreds of thousands of nodes are promised to the mebibyte: nothing in reserve
+#endif
         if (!digest_.empty() && !json_)
             throw Error(ErrorCode::kUsage, "inspect: --digest adds to the JSON; give --json as well");
         const Format* forced = from_.empty() ? nullptr : &session.layout(from_);

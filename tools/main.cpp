@@ -77,6 +77,10 @@ int main(int argc, char** argv) {
         Command* chosen = nullptr;
         for (const auto& command : commands) {
             CLI::App* sub = app.add_subcommand(std::string(command->name()), std::string(command->summary()));
+            // Hundreds of options cost a millisecond: only those of a command that may be meant are declared.
+            const bool is_named =
+                std::any_of(argv, argv + argc, [&](const char* word) { return word == command->name(); });
+            if (!is_named) continue;
             command->setup(*sub);
             declare_general(*sub, general);
             sub->callback([&chosen, &command] { chosen = command.get(); });
