@@ -243,6 +243,36 @@ void find_modules(const Value& root, Roles& roles) {
     }
 }
 
+/// By its name, else by what it is made of.
+Role role_of_part(const Child& child) {
+    const std::string key = lower(child.component);
+    const auto found =
+        std::find_if(std::begin(kKeys), std::end(kKeys), [&](const RoleName& known) { return known.name == key; });
+    return found != std::end(kKeys) ? found->role : role_by_structure(child.value);
+}
+
+/// Where no part is the model, the only one that holds a model and an optimizer is the training state (torch's own
+/// examples save `{"app": {"model": ..., "optim": ...}}`).
+void find_whole_state(const Value& root, Roles& roles) {
+    const auto has = [](const auto& parts, Role role) {
+        return std::any_of(parts.begin(), parts.end(), [role](const auto& part) { return part.second == role; });
+    };
+    if (has(roles.parts, Role::kModel) || has(roles.parts, Role::kAveraged)) return;
+    std::vector<std::pair<std::string, Role>> found;
+    const auto below = children(root);
+    for (std::size_t i = 0; i < below.size(); ++i) {
+        const Child& part = below[i];
+        if (!part.value.is(Kind::kDict) || roles.parts[i].second != Role::kOther) continue;
+        std::vector<std::pair<std::string, Role>> inner;
+        for (const auto& child : children(part.value))
+            inner.emplace_back(part.component + "/" + child.component, role_of_part(child));
+        if (!has(inner, Role::kModel) || !has(inner, Role::kOptimizer)) continue;
+        if (!found.empty()) return;  // two of them: nothing says which
+        found = std::move(inner);
+    }
+    roles.inner_parts = std::move(found);
+}
+
 }  // namespace
 
 std::string_view role_name(Role role) noexcept {
@@ -286,13 +316,7 @@ Roles classify_roles(const Document& document) {
         }
         return roles;
     }
-    for (const auto& child : children(root)) {
-        const std::string key = lower(child.component);
-        const auto found =
-            std::find_if(std::begin(kKeys), std::end(kKeys), [&](const RoleName& known) { return known.name == key; });
-        roles.parts.emplace_back(child.component,
-                                 found != std::end(kKeys) ? found->role : role_by_structure(child.value));
-    }
+    for (const auto& child : children(root)) roles.parts.emplace_back(child.component, role_of_part(child));
     find_modules(root, roles);
     settle_averages(root, roles);
     for (const auto& part : children(root)) {
@@ -308,6 +332,7 @@ Roles classify_roles(const Document& document) {
         }
         roles.system = "Lux";
     }
+    if (roles.inner_parts.empty()) find_whole_state(root, roles);
     for (const auto& convention : conventions()) {
         if (!roles.system.empty()) break;
         if (std::all_of(convention.keys.begin(), convention.keys.end(),

@@ -603,3 +603,21 @@ TEST_CASE("selecting from a deep or a circular document ends") {
     const Selected selected = select(ring.document, rules({{'+', "model"}}), Side::kTaken);
     CHECK(selected.tensors == 3);
 }
+
+TEST_CASE("one entry that holds a model and an optimizer is the training state; two of them are not") {
+    Sketch sketch;
+    sketch.set("app/model/layer.weight");
+    sketch.set("app/optim/state/exp_avg");
+    sketch.set("app/note", Value::integer(1));
+    sketch.set("step", Value::integer(3));
+    Selection selection;
+    selection.model_only = true;
+    CHECK(taken(sketch.document, selection) == Names{"layer.weight"});
+    CHECK(rest(sketch.document, selection) == Names{"app/optim/state/exp_avg", "app/note", "step"});
+    CHECK(classify_roles(sketch.document).role_of("app/model/layer.weight") == Role::kModel);
+    CHECK(classify_roles(sketch.document).role_of("app/optim/state/exp_avg") == Role::kOptimizer);
+    sketch.set("other/model/layer.weight");
+    sketch.set("other/optim/state/exp_avg");
+    CHECK(classify_roles(sketch.document).inner_parts.empty());
+    CHECK(select(sketch.document, selection, Side::kTaken).tensors == 0);
+}
