@@ -10,18 +10,14 @@
 #include <new>
 #include <optional>
 
+#include "formats/shared/zip/zip_records.hpp"
 #include "libckpt/error.hpp"
 
 namespace ckpt {
 namespace {
 
-constexpr std::uint64_t kEndBytes = 22;
-constexpr std::uint64_t kLocatorBytes = 20;
-constexpr std::uint64_t kEnd64Bytes = 56;
-constexpr std::uint64_t kCentralBytes = 46;
-constexpr std::uint64_t kLocalBytes = 30;
-constexpr std::uint64_t kMost16 = 0xffff;
-constexpr std::uint64_t kMost32 = 0xffffffff;
+using namespace zip_records;
+
 constexpr std::uint64_t kLongestComment = 0xffff;
 constexpr std::uint16_t kEncrypted = 1;
 

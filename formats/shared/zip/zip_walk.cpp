@@ -9,20 +9,16 @@
 
 #include <fmt/format.h>
 
+#include "formats/shared/zip/zip_records.hpp"
 #include "libckpt/error.hpp"
 
 namespace ckpt {
 namespace {
 
-constexpr std::uint64_t kEndBytes = 22;
-constexpr std::uint64_t kLocatorBytes = 20;
-constexpr std::uint64_t kEnd64Bytes = 56;
-constexpr std::uint64_t kCentralBytes = 46;
-constexpr std::uint64_t kLocalBytes = 30;
+using namespace zip_records;
+
 constexpr std::size_t kPieceBytes = std::size_t{1} << 16;
 constexpr std::uint64_t kMostLocalText = 4096;  // of a name or an extra field; what is longer is cut
-constexpr std::uint64_t kMost16 = 0xffff;
-constexpr std::uint64_t kMost32 = 0xffffffff;
 constexpr unsigned kHasDescriptor = 8;
 constexpr std::size_t kMostOpen = 8;
 constexpr std::size_t kMostEndRecords = 16;
