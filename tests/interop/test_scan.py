@@ -1,12 +1,15 @@
 # Every way to hide a call from a scanner is found, and weights_only verdicts are those of torch itself. The hidden calls only set a mark; that they would run is shown by running them.
 import builtins
+import bz2
 import copyreg
 import csv
 import gzip
 import io
 import json
+import lzma
 import pathlib
 import pickle
+import sqlite3
 import struct
 import tarfile
 import warnings
@@ -14,8 +17,10 @@ import zipfile
 import zlib
 
 import h5py
+import joblib
 import numpy
 import torch
+import torch.package
 from common import DATA, FIXTURES, Tally, arguments, run, scratch
 
 warnings.simplefilter("ignore")
@@ -42,6 +47,17 @@ def text(value, opcode=b"X"):
         return b"V" + value.encode("raw_unicode_escape") + b"\n" if opcode == b"V" else b"S'" + raw + b"'\n"
     width = {b"X": "<I", b"T": "<I", b"\x8c": "<B", b"U": "<B", b"\x8d": "<Q"}[opcode]
     return opcode + struct.pack(width, len(raw)) + raw
+
+
+class Fires:
+    def __reduce__(self):
+        return exec, (MARK,)
+
+
+def nested_archive():
+    file = io.BytesIO()
+    torch.save({"x": Fires()}, file)
+    return file.getvalue()
 
 
 ARGS = text(MARK) + b"\x85"  # a tuple of one text
@@ -126,6 +142,27 @@ def streams():
         z.writestr("archive/version", "3\n")
     yield "load_from_bytes", b"\x80\x03ctorch.storage\n_load_from_bytes\nB" + struct.pack("<I", len(archive.getvalue())) + archive.getvalue() + b"\x85R.", None
     yield "load_from_what", b"\x80\x03ctorch.storage\n_load_from_bytes\ncbuiltins\nbytes\nK\x05\x85R\x85R.", None
+    # Harmless names that call an argument, or what was set as a method: bytes that stand nowhere come to torch.load.
+    hidden = b"cbuiltins\nbytes\n](" + b"".join(b"K" + bytes([byte]) for byte in nested_archive()) + b"e\x85R"
+    loader = b"ctorch.storage\n_load_from_bytes\n"
+    yield "loader_handed_to_generator", b"\x80\x02cnumpy.random._pickle\n__generator_ctor\n" + hidden + loader + b"\x86R.", True
+    yield "loader_handed_to_random_state", b"\x80\x02cnumpy.random._pickle\n__randomstate_ctor\n" + hidden + loader + b"\x86R.", True
+    yield "loader_handed_to_rebuild", b"\x80\x02ctorch._tensor\n_rebuild_from_type_v2\n(" + loader + b"cbuiltins\ndict\n" + hidden + b"\x85}tR.", True
+    yield "loader_as_set_state", b"\x80\x02cargparse\nNamespace\n)R}" + text("__setstate__") + loader + b"sb" + hidden + b"b.", True
+    yield "loader_as_append", b"\x80\x02cargparse\nNamespace\n)R}" + text("append") + loader + b"sb" + hidden + b"a.", True
+    yield "loader_as_factory", b"\x80\x02ccollections\ndefaultdict\n" + loader + b"\x85R.", None
+    yield "loader_with_a_computed_tuple", b"\x80\x02" + loader + b"cbuiltins\ntuple\n]" + hidden + b"a\x85RR.", True
+    yield "loader_with_bytes_of_numbers", b"\x80\x02" + loader + hidden + b"\x85R.", True
+    coded = nested_archive().decode("cp037")
+    yield "loader_of_another_codec", b"\x80\x02" + loader + b"c_codecs\nencode\n" + text(coded) + text("cp037") + b"\x86R\x85R.", True
+    yield "encoder_handed_on", b"\x80\x02" + loader + b"ctorch._tensor\n_rebuild_from_type_v2\n(c_codecs\nencode\ncbuiltins\nbytes\n" + text(coded) + text("cp037") + b"\x86}tR\x85R.", True
+    yield "enum_by_getattr_of_another", b"\x80\x02cbuiltins\ngetattr\ncbuiltins\nstr\n" + text("INIT") + b"\x86R.", None
+    yield "getattr_handed_on", b"\x80\x02cfunctools\npartial\ncbuiltins\ngetattr\n\x85R.", None
+    yield "old_pickle_in_encoded_text", b"\x80\x02c_codecs\nencode\n" + text((CALL + b".").decode("latin1")) + text("latin1") + b"\x86R.", None
+    for packer in (gzip, zlib, bz2, lzma):
+        packed = packer.compress(inner)
+        yield f"bytes_of_{packer.__name__}", b"\x80\x03C" + bytes([len(packed)]) + packed + b".", None
+    yield "stack_global_behind_a_break", b"\x80\x04N\xff" + b"\x8c\x05posix\x94\x8c\x06system\x94\x93.", None
     yield "codec", b"\x80\x02c_codecs\nencode\n" + text("x") + text("idna") + b"\x86R.", None
     copyreg.add_extension("builtins", "exec", 0x70)
     copyreg.add_extension("builtins", "eval", 0x7070)
@@ -269,7 +306,32 @@ def containers():
     yield "gzip_twice", gzip.compress(gzip.compress(bad))
     yield "gzip_second_member", gzip.compress(b"\x80\x02N.") + gzip.compress(bad)
     yield "gzip_cut", gzip.compress(bad + b"\0" * 9)[:-6]
-    yield "xz", b"\xfd7zXZ\0" + b"\0" * 40
+    yield "xz", lzma.compress(bad)
+    for preset in (0, 3, 6, 9):
+        yield f"lzma_{preset}", lzma.compress(bad, format=lzma.FORMAT_ALONE, preset=preset)
+    for level in (0, 1, 6, 9):
+        yield f"zlib_{level}", zlib.compress(bad, level)
+    yield "bzip2", bz2.compress(bad)
+    yield "bzip2_second_stream", bz2.compress(b"\x80\x02N.") + bz2.compress(bad)
+    yield "mobile", b"\x20\0\0\0PTMF" + b"\0" * 100
+    yield "npy_among_storages", add_members(plain, [("archive/data/9", npy(bad))])
+    for member in ("sys_info", "pickle", "storages", "tensors"):
+        yield f"tar_before_1988_{member}", old_tar(tar(member, bad))
+    for kind in ("", "z", "gz", "bz2", "xz", "lzma"):
+        file = pathlib.Path(options.scratch) / f"joblib.{kind or 'pkl'}"
+        joblib.dump({"a": numpy.arange(1000.0), "b": Fires()}, file)
+        yield f"joblib_{kind}", file.read_bytes()
+    yield "keras_lambda", add_members(b"", [("config.json", json.dumps({"class_name": "Sequential", "config": {"layers": [{"module": "keras.layers", "class_name": "Lambda", "config": {}}]}}))])
+    yield "keras_function", add_members(b"", [("config.json", json.dumps({"class_name": "Sequential", "config": {"layers": [{"module": "os", "class_name": "function", "config": "system"}]}}))])
+    for name, statement in {"rows": "create table t(a, b blob)", "no_row_numbers": "create table t(a primary key, b blob) without rowid"}.items():
+        file = pathlib.Path(options.scratch) / "database"
+        file.unlink(missing_ok=True)
+        database = sqlite3.connect(file)
+        database.execute(statement)
+        database.executemany("insert into t values(?, ?)", [(i, b"x" * 100 if i != 700 else bad) for i in range(900)])
+        database.commit()
+        database.close()
+        yield f"sqlite_{name}", file.read_bytes()
     yield "npy", npy(bad)
     yield "npy_of_records", npy(bad, "[('a', '<f4'), ('b', '|O')]")
     yield "npz_packed", packed_npz(bad)
@@ -339,6 +401,19 @@ def tar(which, bad):
     return file.getvalue()
 
 
+def old_tar(archive):
+    """The same without the name of the format, which Python's tarfile reads as well."""
+    archive, at = bytearray(archive), 0
+    while any(archive[at : at + 512]):
+        size = int(bytes(archive[at + 124 : at + 135]), 8)
+        archive[at + 257 : at + 265] = bytes(8)
+        archive[at + 148 : at + 156] = b" " * 8
+        archive[at + 148 : at + 156] = b"%06o\0 " % sum(archive[at : at + 512])
+        at += 512 + (size + 511) // 512 * 512
+    assert tarfile.open(fileobj=io.BytesIO(archive), mode="r:").getnames()
+    return bytes(archive)
+
+
 def hdf5_files(bad):
     def made(fill):
         file = io.BytesIO()
@@ -363,7 +438,42 @@ def hdf5_files(bad):
     def chunked(h5):
         h5.create_dataset("a/b/objects", data=numpy.frombuffer(bad, numpy.uint8), chunks=(16,), compression="gzip")
 
-    for fill in (attribute, text_attribute, sequence, array, chunked):
+    def fixed_text(h5):
+        h5.create_dataset("x", data=numpy.array([b"abc", bad]))
+
+    def variable_text(h5):
+        h5.create_dataset("x", data=numpy.array([b"x", pickle.dumps(Fires(), 0)], dtype=object), dtype=h5py.string_dtype("ascii"))
+
+    def compound(h5):
+        h5.create_dataset("x", data=numpy.array([(1, bad)], dtype=[("a", "i4"), ("b", "S300")]))
+
+    def compound_attribute(h5):
+        h5.attrs["x"] = numpy.array([(1, bad)], dtype=[("a", "i4"), ("b", "S300")])
+
+    def compound_sequence(h5):
+        data = h5.create_dataset("x", (1,), dtype=numpy.dtype([("p", h5py.vlen_dtype(numpy.uint8))]))
+        data[0] = (numpy.frombuffer(bad, numpy.uint8),)
+
+    def array_in_compound(h5):
+        rows = numpy.zeros(3, dtype=[("p", "u1", (300,))])
+        rows[1]["p"][: len(bad)] = numpy.frombuffer(bad, numpy.uint8)
+        h5.create_dataset("x", data=rows)
+
+    def row_of_bytes(h5):
+        rows = numpy.zeros((4, 300), numpy.uint8)
+        rows[2, : len(bad)] = numpy.frombuffer(bad, numpy.uint8)
+        h5.create_dataset("x", data=rows, chunks=(1, 300), compression="gzip")
+
+    def reference(h5):
+        h5["x"] = numpy.void(bad)
+        h5.attrs["to"] = h5["x"].ref
+        del h5["x"]
+
+    def keras(h5):
+        h5.attrs["model_config"] = '{"class_name":"Sequential","config":{"layers":[{"class_name":"\\u004cambda"}]}}'
+
+    more = (fixed_text, variable_text, compound, compound_attribute, compound_sequence, array_in_compound, row_of_bytes, keras)
+    for fill in (attribute, text_attribute, sequence, array, chunked, *more):
         yield f"hdf5_{fill.__name__}", made(fill)
     user_block = io.BytesIO()
     with h5py.File(user_block, "w", userblock_size=65536) as h5:
@@ -435,6 +545,39 @@ def check_fixtures():
             tally.check(verdict["2.13"]["accepted"] == weights_only.startswith("loads"), f"bad/{name}: {verdict['2.13']}, torch: {weights_only}")
 
 
+def adam():
+    net = torch.nn.Linear(3, 4)
+    optimizer = torch.optim.Adam(net.parameters())
+    net(torch.zeros(1, 3)).sum().backward()
+    optimizer.step()
+    return optimizer.state_dict()
+
+
+def check_plain_layouts(folder):
+    """Bytes and text that look as pickles do by chance make no finding and no damage."""
+    random = numpy.random.default_rng(5)
+    with h5py.File(folder / "plain.h5", "w") as h5:
+        h5["text"] = ["class\nfoo\nbar", "config\nx\n", "(lp0\n", "N", "K1", "cos is\n", "import os\nos.system('x')\n"]
+        h5["images"] = random.integers(0, 256, (5000, 784), dtype=numpy.uint8)
+        h5["records"] = numpy.array([(1, b"abc"), (2, b"class")], dtype=[("a", "i4"), ("b", "S8")])
+        h5["references"] = numpy.array([h5["text"].ref, h5["images"].ref], dtype=h5py.ref_dtype)
+        h5.attrs["text"] = "conv\nlayer\n"
+    for size in range(40):  # lengths of headers that read as PROTO does are among them
+        header = json.dumps({"w" * size * 8: {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
+        header += b" " * (-len(header) % 8)
+        (folder / f"plain_{size}.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + b"\0\0\0\0")
+    (folder / "plain.z").write_bytes(zlib.compress(pickle.dumps({"a": [1, 2]})))
+    (folder / "plain.bz2").write_bytes(bz2.compress(pickle.dumps({"a": [1, 2]})))
+    package = torch.package.PackageExporter(str(folder / "plain_package.pt"))
+    with package as exporter:
+        exporter.extern("**")
+        exporter.save_pickle("model", "model.pkl", {"w": torch.zeros(3)})
+    for path in sorted(folder.glob("plain*")):
+        code, report, err = scan(path)
+        tally.check(code == 0, f"{path.name}: exit {code}: {report and report['findings'][:2]} {report and report['damage'][:2]} {err[:200]}")
+        path.unlink()
+
+
 def check_benign(folder):
     """What weights_only takes, and what it does not take by a hair; the rest of the file is plain."""
     values = {
@@ -449,6 +592,8 @@ def check_benign(folder):
         "numpy": numpy.zeros(3), "numpy_scalar": numpy.float64(1.5), "numpy_text": numpy.str_("a"), "path": pathlib.PurePosixPath("a/b"),
         "sparse": torch.zeros(3, 3).to_sparse(), "quantized": torch.quantize_per_tensor(torch.zeros(3), 0.1, 0, torch.qint8), "meta": torch.zeros(2, device="meta"),
         "storage": torch.zeros(3).untyped_storage(), "typed_storage": torch.FloatStorage(3), "float8": torch.zeros(3).to(torch.float8_e4m3fn),
+        "generator": torch.Generator(), "masked": numpy.ma.masked_array([1, 2], [0, 1]),
+        "adam": adam(), "namespace": __import__("argparse").Namespace(a=1), "random": numpy.random.default_rng(1), "lines": ["class\nfoo\n", "config\nx\n", "(lp0\n.", "N.", "K1"],
         "hook": torch.zeros(2, requires_grad=True), "many": [torch.zeros(1) for _ in range(3000)], "bool_key": {True: 1, 1.5: 2, (1, 2): 3, None: 4},
     }
     for name, value in values.items():
@@ -508,11 +653,14 @@ def check_folders(folder):
     tally.check(code == 1 and files == {"good.pt": "plain", "bad.txt": "more"}, f"mixed: exit {code} {files} {err}")
 
 
+check_fixtures()  # before optimizers import what makes torch take more
 with scratch() as name:
     folder = pathlib.Path(name)
+    options.scratch = folder / "made"
+    options.scratch.mkdir()
     check_streams(folder)
     check_containers(folder)
+    check_plain_layouts(folder)
     check_benign(folder)
     check_folders(folder)
-check_fixtures()
 tally.finish()

@@ -15,6 +15,7 @@ public:
     std::map<std::string, int> names;
     std::vector<std::string> calls;
     std::vector<std::string> storages;
+    std::vector<std::string> handed_on;
     int extensions = 0;
     int nested = 0;
     void on_name(const AuditedName& name, std::uint64_t) override { ++names[name.full + (name.is_known ? "" : "?")]; }
@@ -22,6 +23,8 @@ public:
         calls.push_back((call.name != nullptr ? call.name->full : "?") + call.shown);
     }
     bool wants_arguments(const AuditedName&) const override { return true; }
+    bool is_watched(const AuditedName& name) const override { return is_harmless_by_arguments(name.full); }
+    void on_handed_on(const AuditedName& name, std::uint64_t) override { handed_on.push_back(name.full); }
     void on_extension(std::uint64_t, std::uint64_t) override { ++extensions; }
     void on_persistent(std::string_view, bool, std::uint64_t) override {}
     void on_storage(const std::string& cls, const std::string& key, std::uint64_t count) override {
@@ -77,6 +80,29 @@ TEST_CASE("audit: lengths that are lies cost nothing") {
     }
     Seen seen;
     CHECK(audit(lit("Nr\xff\xff\xff\xff."), seen).has_stop);
+}
+
+TEST_CASE("audit: where a name goes that is harmless by its arguments alone") {
+    Seen called;
+    audit(lit("\x80\3ctorch.storage\n_load_from_bytes\nC\1"
+              "a\x85R."),
+          called);
+    CHECK(called.handed_on.empty());
+    // An argument, of a function that calls it; an item; a state; out of the memo.
+    for (const std::string& stream :
+         {lit("\x80\2cnumpy.random._pickle\n__generator_ctor\nNctorch.storage\n_load_from_bytes\n\x86R."),
+          lit("\x80\2](ctorch.storage\n_load_from_bytes\ne."),
+          lit("\x80\2}K\1"
+              "ctorch.storage\n_load_from_bytes\ns."),
+          lit("\x80\2cargparse\nNamespace\n)\x81"
+              "ctorch.storage\n_load_from_bytes\nb."),
+          lit("\x80\2ctorch.storage\n_load_from_bytes\nq\0"
+              "0(h\0l."),
+          lit("(ctorch.storage\n_load_from_bytes\nicollections\ndeque\n.")}) {
+        Seen seen;
+        audit(stream, seen);
+        CHECK(seen.handed_on == std::vector<std::string>{"torch.storage._load_from_bytes"});
+    }
 }
 
 TEST_CASE("audit: storages and extensions") {

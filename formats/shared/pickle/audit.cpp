@@ -33,6 +33,16 @@ PickleAudit Auditor::run() {
     return std::move(audit_);
 }
 
+namespace {
+
+/// What a call gave may be one.
+bool is_no_tuple(const Symbol& args) {
+    return args.what != What::kTuple && args.what != What::kUnknown && args.what != What::kResult &&
+           args.what != What::kObject && args.what != What::kPersistent;
+}
+
+}  // namespace
+
 void Auditor::stack_global() {
     const Symbol name = pop();
     const Symbol module = pop();
@@ -66,7 +76,7 @@ bool Auditor::step_calls(unsigned char opcode) {
         case 'R': {
             const Symbol args = pop();
             const Symbol target = pop();
-            if (args.what != What::kTuple && args.what != What::kUnknown) problem("REDUCE with what is no tuple");
+            if (is_no_tuple(args)) problem("REDUCE with what is no tuple");
             check_callable(target);
             call(AuditedCall::How::kCalled, target, &args, none);
             push(encoded_text(target, args));
@@ -75,14 +85,14 @@ bool Auditor::step_calls(unsigned char opcode) {
         case 0x81: {
             const Symbol args = pop();
             const Symbol target = pop();
-            if (args.what != What::kTuple && args.what != What::kUnknown) problem("NEWOBJ with what is no tuple");
+            if (is_no_tuple(args)) problem("NEWOBJ with what is no tuple");
             check_callable(target, true);
             call(AuditedCall::How::kMade, target, &args, none);
             push(result_of(target, What::kObject));
             return true;
         }
         case 0x92: {
-            pop();
+            pop_value();
             const Symbol args = pop();
             const Symbol target = pop();
             call(AuditedCall::How::kMade, target, &args, none);
@@ -92,7 +102,7 @@ bool Auditor::step_calls(unsigned char opcode) {
         case 'i': {
             std::string module, name;
             if (!two_lines(module, name)) return false;
-            const std::vector<Symbol> args = pop_mark();
+            const std::vector<Symbol> args = pop_values();
             push_name(std::move(module), std::move(name), true);
             const Symbol target = pop();
             call(AuditedCall::How::kMade, target, nullptr, args);
@@ -108,12 +118,13 @@ bool Auditor::step_calls(unsigned char opcode) {
                 target = args.front();
                 args.erase(args.begin());
             }
+            for (const Symbol& argument : args) hand_on(argument);
             call(AuditedCall::How::kMade, target, nullptr, args);
             push(result_of(target, What::kObject));
             return true;
         }
         case 'b': {
-            const Symbol state = pop();
+            const Symbol state = pop_value();
             const Symbol target = top();
             check_build(target);
             if (target.what == What::kName) call(AuditedCall::How::kChanged, target, &state, none);
@@ -143,7 +154,7 @@ bool Auditor::step_calls(unsigned char opcode) {
             return true;
         }
         case 'Q':
-            persistent(pop());
+            persistent(pop_value());
             return true;
         default:
             return true;
@@ -247,48 +258,48 @@ bool Auditor::step(unsigned char opcode) {
             push(What::kSet);
             return true;
         case 'l':
-            pop_mark();
+            pop_values();
             push(What::kList);
             return true;
         case 'd':
-            check_keys(pop_mark());
+            check_keys(pop_values());
             push(What::kDict);
             return true;
         case 't':
-            push_tuple(pop_mark());
+            push_tuple(pop_values());
             return true;
         case 0x85:
         case 0x86:
         case 0x87: {
             std::vector<Symbol> items(opcode - 0x84);
-            for (std::size_t i = items.size(); i-- > 0;) items[i] = pop();
+            for (std::size_t i = items.size(); i-- > 0;) items[i] = pop_value();
             push_tuple(items);
             return true;
         }
         case 0x91:
-            for (const Symbol& item : pop_mark()) check_key(item);
+            for (const Symbol& item : pop_values()) check_key(item);
             push(What::kFrozenSet);
             return true;
         case 'a':
-            pop();
+            pop_value();
             check_list(top());
             return true;
         case 'e':
-            pop_mark();
+            pop_values();
             check_list(top());
             return true;
         case 's': {
-            pop();
-            check_key(pop());
+            pop_value();
+            check_key(pop_value());
             check_items(top());
             return true;
         }
         case 'u':
-            check_keys(pop_mark());
+            check_keys(pop_values());
             check_items(top());
             return true;
         case 0x90:
-            for (const Symbol& item : pop_mark()) check_key(item);
+            for (const Symbol& item : pop_values()) check_key(item);
             top();
             return true;
         case 'p':

@@ -16,10 +16,11 @@ namespace ckpt {
 
 /// A name that a pickle looks up.
 struct AuditedName {
-    std::string module;     ///< as the stream has it
-    std::string name;       ///< dotted where it is looked up in several steps
-    std::string full;       ///< "module.name"; by protocols 0 to 2 Python 2's names as Python 3's
-    bool is_known = false;  ///< both texts stand in the stream; else they are computed, or from no text at all
+    std::string module;       ///< as the stream has it
+    std::string name;         ///< dotted where it is looked up in several steps
+    std::string full;         ///< "module.name"; by protocols 0 to 2 Python 2's names as Python 3's
+    bool is_known = false;    ///< both texts stand in the stream; else they are computed, or from no text at all
+    bool is_watched = false;  ///< the sink wants to know where it is handed on
 };
 
 /// An argument of a call, as far as the stream tells.
@@ -52,6 +53,10 @@ public:
     virtual void on_call(const AuditedCall& call, std::uint64_t at) = 0;
     /// Whether calls of the name need their arguments; those of others are not kept.
     virtual bool wants_arguments(const AuditedName& name) const = 0;
+    /// Whether it matters that a name is handed on: what it is called with then is not to be seen.
+    virtual bool is_watched(const AuditedName& name) const = 0;
+    /// A watched name that is no target of a call but an item, an argument, a state.
+    virtual void on_handed_on(const AuditedName& name, std::uint64_t at) = 0;
     /// A name by a number of a registry that the stream does not have.
     virtual void on_extension(std::uint64_t code, std::uint64_t at) = 0;
     /// A persistent id. `kind` is its first item where that is text ("storage"), else empty.
@@ -82,5 +87,7 @@ PickleAudit audit_pickle(const BlobPtr& bytes, std::uint64_t begin, AuditSink& s
 /// Whether bytes look as the head of something that has pickles in it: a pickle of protocol 2 or later, a zip, gzip,
 /// NumPy or HDF5 file.
 bool begins_like_container(std::string_view head) noexcept;
+/// The two bytes that zlib data begin with, and a few others do.
+bool begins_like_zlib(std::string_view head) noexcept;
 
 }  // namespace ckpt

@@ -55,16 +55,38 @@ void AuditBytes::load(std::uint64_t at) {
     blob_->read(at, std::as_writable_bytes(std::span(window_.data(), window_.size())));
 }
 
+bool begins_like_zlib(std::string_view head) noexcept {
+    // RFC 1950: deflate with a window of 32 KiB, no dictionary, and a check over both bytes.
+    return head.size() >= 2 && head[0] == '\x78' &&
+           (head[1] == '\x01' || head[1] == '\x5e' || head[1] == '\x9c' || head[1] == '\xda');
+}
+
 bool begins_like_container(std::string_view head) noexcept {
     if (head.size() >= 2 && head[0] == '\x80' && static_cast<unsigned char>(head[1]) <= 0x7f && head[1] <= 5)
         return true;
-    constexpr std::array<std::string_view, 4> kHeads = {"PK\3\4", "\x1f\x8b", "\x93NUMPY", "\x89HDF\r\n\x1a\n"};
-    return std::any_of(kHeads.begin(), kHeads.end(), [&](std::string_view start) { return head.starts_with(start); });
+    constexpr std::array<std::string_view, 6> kHeads = {"PK\3\4",
+                                                        "\x1f\x8b\x08",
+                                                        "\x93NUMPY",
+                                                        "\x89HDF\r\n\x1a\n",
+                                                        "BZh",
+                                                        "\xfd"
+                                                        "7zXZ"};
+    return begins_like_zlib(head) ||
+           std::any_of(kHeads.begin(), kHeads.end(), [&](std::string_view start) { return head.starts_with(start); });
 }
 
 bool begins_like_text_of_container(std::string_view head) noexcept {
     if (head.size() >= 3 && head.starts_with("\xc2\x80") && static_cast<unsigned char>(head[2]) <= 5) return true;
-    constexpr std::array<std::string_view, 4> kHeads = {"PK\3\4", "\x1f\xc2\x8b", "\xc2\x93NUMPY", "\xc2\x89HDF"};
+    constexpr std::array<std::string_view, 6> kHeads = {"PK\3\4",
+                                                        "\x1f\xc2\x8b\x08",
+                                                        "\xc2\x93NUMPY",
+                                                        "\xc2\x89HDF",
+                                                        "BZh",
+                                                        "\xc3\xbd"
+                                                        "7zXZ"};
+    if (head.size() >= 3 && head[0] == 'x')
+        return head[1] == '\x01' || head[1] == '^' || head.substr(1, 2) == "\xc2\x9c" ||
+               head.substr(1, 2) == "\xc3\x9a";
     return std::any_of(kHeads.begin(), kHeads.end(), [&](std::string_view start) { return head.starts_with(start); });
 }
 

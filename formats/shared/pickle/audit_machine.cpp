@@ -151,7 +151,10 @@ bool Auditor::is_callable(const Symbol& symbol) {
 std::uint32_t Auditor::intern(AuditedName name) {
     const auto [found, is_new] =
         name_ids_.try_emplace(name.module + '\n' + name.name + (name.is_known ? "" : "?"), names_.size());
-    if (is_new) names_.push_back(std::move(name));
+    if (is_new) {
+        name.is_watched = sink_.is_watched(name);
+        names_.push_back(std::move(name));
+    }
     return static_cast<std::uint32_t>(found->second);
 }
 
@@ -235,13 +238,23 @@ Symbol Auditor::result_of(const Symbol& target, What what) const {
     return result;
 }
 
-Symbol Auditor::encoded_text(const Symbol& target, const Symbol& args) const {
+Symbol Auditor::encoded_text(const Symbol& target, const Symbol& args) {
     Symbol result = result_of(target);
-    const bool is_text = name_of(target) == "_codecs.encode" && args.what == What::kTuple && args.id != kNoId &&
-                         !tuples_[args.id].empty() && tuples_[args.id].front().what == What::kText;
-    if (!is_text) return result;
-    result = tuples_[args.id].front();
+    if (name_of(target) != "_codecs.encode" || args.what != What::kTuple || args.id == kNoId) return result;
+    const std::vector<Symbol>& items = tuples_[args.id];
+    if (items.size() != 2 || items.front().what != What::kText) return result;
+    // By another codec they are other bytes than those that were looked into.
+    const auto codec = text_of(items[1]);
+    if (codec != "latin1" && codec != "latin-1") return result;
+    result = items.front();
     result.what = What::kBytes;
+    if (result.form == Form::kUtf8 && result.size <= kMostCheckedText) {
+        const std::string text = bytes_.range(result.at, result.size);
+        // Those that begin as containers do were looked into as text.
+        if (!begins_like_text_of_container(text)) {
+            if (auto raw = utf8_to_latin1(text)) sink_.on_bytes(memory_blob(std::move(*raw)), result.at, at_);
+        }
+    }
     return result;
 }
 

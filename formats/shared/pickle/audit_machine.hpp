@@ -110,6 +110,20 @@ private:
         return {};
     }
     std::vector<Symbol> pop_mark();
+    /// As `pop` and `pop_mark`, of what becomes part of another value: a call of it may come where nobody sees it.
+    Symbol pop_value() {
+        const Symbol value = pop();
+        hand_on(value);
+        return value;
+    }
+    std::vector<Symbol> pop_values() {
+        std::vector<Symbol> values = pop_mark();
+        for (const Symbol& value : values) hand_on(value);
+        return values;
+    }
+    void hand_on(const Symbol& value) {
+        if (value.what == What::kName && names_[value.id].is_watched) sink_.on_handed_on(names_[value.id], at_);
+    }
 
     // The memo: numbers from 0 on in practice, any number by right.
 
@@ -139,7 +153,7 @@ private:
     /// What a call gives, as far as the rules of weights_only ask.
     Symbol result_of(const Symbol& target, What what = What::kResult) const;
     /// The same, but the bytes of a text for `_codecs.encode` with it: protocol 2 has no other bytes.
-    Symbol encoded_text(const Symbol& target, const Symbol& args) const;
+    Symbol encoded_text(const Symbol& target, const Symbol& args);
     std::string_view name_of(const Symbol& symbol) const;
     void check_callable(const Symbol& target, bool must_be_class = false);
     void check_build(const Symbol& target);

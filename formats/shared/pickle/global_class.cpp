@@ -12,7 +12,7 @@ namespace {
 
 // Beyond what weights_only loading takes. Each makes a plain value out of what it is given: none calls an argument,
 // opens, imports or runs anything.
-constexpr std::array<std::string_view, 93> kHarmless = {
+constexpr std::array<std::string_view, 101> kHarmless = {
     "argparse.Namespace",
     "array._array_reconstructor",
     "array.array",
@@ -47,6 +47,7 @@ constexpr std::array<std::string_view, 93> kHarmless = {
     "numpy.core.multiarray.scalar",
     "numpy.core.numeric._frombuffer",
     "numpy.dtype",
+    "numpy.ma.MaskedArray",
     "numpy.ma.core.MaskedArray",
     "numpy.ma.core._mareconstruct",
     "numpy.ndarray",
@@ -72,6 +73,13 @@ constexpr std::array<std::string_view, 93> kHarmless = {
     "pathlib.PurePosixPath",
     "pathlib.PureWindowsPath",
     "pathlib.WindowsPath",
+    "pathlib._local.Path",
+    "pathlib._local.PosixPath",
+    "pathlib._local.PurePath",
+    "pathlib._local.PurePosixPath",
+    "pathlib._local.PureWindowsPath",
+    "pathlib._local.WindowsPath",
+    "torch._C.Generator",
     "torch._dynamo.decorators._DimRange",
     "torch._utils._rebuild_sparse_csr_tensor",
     "torch.channels_last",

@@ -1,16 +1,12 @@
-// gzip, tar, NumPy's arrays, HDF5.
+// gzip, tar, NumPy's arrays.
 #include <algorithm>
-#include <array>
 #include <charconv>
-#include <unordered_set>
 
 #include <fmt/format.h>
 
 #include "formats/shared/gzip/gzip.hpp"
-#include "formats/shared/h5/h5.hpp"
 #include "formats/shared/npy/descr.hpp"
 #include "formats/shared/npy/literal.hpp"
-#include "formats/shared/pickle/pickle_file.hpp"
 #include "formats/shared/scan/scanner.hpp"
 #include "libckpt/error.hpp"
 
@@ -18,8 +14,6 @@ namespace ckpt::scan {
 namespace {
 
 constexpr std::uint64_t kBlockBytes = 512;
-constexpr std::size_t kMostElements = std::size_t{1} << 20;
-constexpr std::uint64_t kMostCellBytes = std::uint64_t{1} << 26;
 
 std::uint64_t octal(std::string_view field) {
     if (!field.empty() && static_cast<unsigned char>(field[0]) == 0x80) {
@@ -34,6 +28,16 @@ std::uint64_t octal(std::string_view field) {
     return value;
 }
 
+/// Whether a block is the header of a member, by its checksum: those of before 1988 have no name of the format, and
+/// Python reads them.
+bool is_tar_header(std::string_view block) {
+    if (block.size() < kBlockBytes || block[0] == '\0') return false;
+    std::uint64_t sum = 0;
+    for (std::size_t i = 0; i < kBlockBytes; ++i)
+        sum += i >= 148 && i < 156 ? 0x20U : static_cast<unsigned char>(block[i]);
+    return octal(block.substr(148, 8)) == sum;
+}
+
 /// "size" and "path" of a PAX header.
 std::string pax_value(std::string_view text, std::string_view key) {
     const std::size_t at = text.find(fmt::format(" {}=", key));
@@ -42,11 +46,11 @@ std::string pax_value(std::string_view text, std::string_view key) {
     return std::string(text.substr(begin, text.find('\n', begin) - begin));
 }
 
-bool is_byte(const h5::Datatype& type) {
-    return type.cls == h5::TypeClass::kInteger && type.size_bytes == 1;
-}
-
 }  // namespace
+
+bool begins_like_tar(std::string_view head) {
+    return (head.size() > 262 && head.compare(257, 5, "ustar") == 0) || is_tar_header(head.substr(0, kBlockBytes));
+}
 
 bool Scanner::gzip(const BlobPtr& bytes, const std::string& place, int depth) {
     // An array of numbers may be of any size.
@@ -54,6 +58,7 @@ bool Scanner::gzip(const BlobPtr& bytes, const std::string& place, int depth) {
     if (numbers && numbers->problem.empty() && !numbers->has_objects) return true;
     try {
         Gunzipped unpacked = gunzip(*bytes, kMostUnpackedBytes, context_);
+        if (depth > 0 && unpacked.bytes.empty()) return false;  // two bytes that may be anything
         if (!unpacked.problem.empty()) {
             if (unpacked.end == GzipEnd::kWhole)
                 note(unpacked.problem, place, unpacked.used_bytes);
@@ -159,130 +164,6 @@ bool Scanner::npy(const BlobPtr& bytes, const std::string& place, int depth) {
     if (!head->has_objects || head->data_at >= bytes->size_bytes()) return true;
     const Streams streams = pickles(bytes, head->data_at, place, depth, Belief::kSure);
     if (streams.end < bytes->size_bytes()) embedded(bytes, streams.end, bytes->size_bytes(), place, depth);
-    return true;
-}
-
-namespace {
-
-/// The cells of an HDF5 file in which PyTables and pandas keep pickles: attributes, and byte sequences.
-class Hdf5Cells {
-public:
-    using Take = std::function<void(const BlobPtr& cell, const std::string& place)>;
-    Hdf5Cells(const h5::H5File& file, const Take& take, const Context& context)
-        : file_(file), take_(take), context_(context) {}
-
-    /// Gives what could not be read.
-    std::vector<std::string> run() {
-        todo_.emplace_back(file_.root_address(), "/");
-        while (!todo_.empty()) {
-            const auto [address, path] = std::move(todo_.back());
-            todo_.pop_back();
-            if (!seen_.insert(address).second) continue;
-            context_.check_cancelled();
-            guard(path, [&, address = address, &path = path] { object(*file_.object(address), path); });
-        }
-        return std::move(problems_);
-    }
-
-private:
-    template <typename F>
-    void guard(const std::string& path, const F& work) {
-        try {
-            work();
-        } catch (const Error& error) {
-            if (error.code() == ErrorCode::kCancelled) throw;
-            if (problems_.size() < 100) problems_.push_back(fmt::format("'{}': {}", path, error.message()));
-        }
-    }
-    void object(const h5::Object& object, const std::string& path) {
-        for (const h5::Attribute& attribute : object.attributes().attributes) {
-            const std::string place = fmt::format("{}/@{}", path == "/" ? "" : path, attribute.name);
-            guard(place, [&] { cells(*attribute.type, attribute.bytes, attribute.space.element_count, place); });
-        }
-        if (object.kind() == h5::ObjectKind::kGroup) {
-            for (const h5::Link& link : object.links().links) {
-                if (link.kind == h5::Link::Kind::kHard && todo_.size() < context_.limits.max_nodes)
-                    todo_.emplace_back(link.address, (path == "/" ? path : path + "/") + std::string(link.name));
-            }
-        } else if (object.kind() == h5::ObjectKind::kDataset) {
-            dataset(object.dataset(h5::VirtualExtent::kStored), path);
-        }
-    }
-    void dataset(const h5::Dataset& data, const std::string& path) {
-        const h5::Datatype& type = *data.type;
-        const bool is_sequence =
-            type.cls == h5::TypeClass::kVlen && !type.is_string && type.base && is_byte(*type.base);
-        const bool is_opaque = type.cls == h5::TypeClass::kOpaque;
-        if ((!is_sequence && !is_opaque && !is_byte(type)) || data.layout.cls == h5::LayoutClass::kVirtual ||
-            data.layout.is_external || data.size_bytes == 0)
-            return;
-        const BlobPtr bytes = file_.data(data);
-        if (is_byte(type)) {
-            take_(bytes, path);
-            return;
-        }
-        const std::uint64_t width = type.size_bytes;
-        const std::uint64_t count = std::min<std::uint64_t>(bytes->size_bytes() / width, kMostElements);
-        for (std::uint64_t i = 0; i < count; ++i) {
-            guard(path, [&] { cells(type, bytes_of(*bytes, i * width, width), 1, fmt::format("{}[{}]", path, i)); });
-        }
-        if (count < bytes->size_bytes() / width)
-            problems_.push_back(fmt::format("'{}': only {} elements are looked at", path, count));
-    }
-    void cells(const h5::Datatype& type, const std::string& bytes, std::uint64_t count, const std::string& place) {
-        if (type.cls == h5::TypeClass::kVlen) {
-            if (!type.is_string && !(type.base && is_byte(*type.base))) return;
-            for (std::uint64_t i = 0; i < std::min<std::uint64_t>(count, kMostElements); ++i) {
-                if ((i + 1) * type.size_bytes > bytes.size()) return;
-                take_(memory_blob(
-                          file_.heap_value(type, std::string_view(bytes).substr(i * type.size_bytes, type.size_bytes))
-                              .bytes),
-                      place);
-            }
-            return;
-        }
-        const bool is_text = type.cls == h5::TypeClass::kString || type.cls == h5::TypeClass::kOpaque;
-        if (is_text && count > 1) {
-            for (std::uint64_t i = 0; i < std::min<std::uint64_t>(count, kMostElements); ++i)
-                take_(memory_blob(
-                          bytes.substr(std::min<std::size_t>(i * type.size_bytes, bytes.size()), type.size_bytes)),
-                      place);
-        } else if (is_text || is_byte(type)) {
-            take_(memory_blob(bytes), place);
-        }
-    }
-
-    const h5::H5File& file_;
-    const Take& take_;
-    const Context& context_;
-    std::vector<std::pair<std::uint64_t, std::string>> todo_;
-    std::unordered_set<std::uint64_t> seen_;
-    std::vector<std::string> problems_;
-};
-
-}  // namespace
-
-bool Scanner::hdf5(const BlobPtr& bytes, const std::string& place, int depth) {
-    Context quiet = context_;
-    quiet.on_warning = nullptr;
-    quiet.on_note = nullptr;
-    try {
-        const bool is_julia = bytes_of(*bytes, 0, 32).starts_with("HDF5-based Julia Data Format");
-        const auto file = h5::H5File::open(bytes, quiet, is_julia ? h5::Dialect::kJld2 : h5::Dialect::kHdf5);
-        const Hdf5Cells::Take take = [&](const BlobPtr& cell, const std::string& where) {
-            if (where.ends_with("@model_config") &&
-                bytes_of(*cell, 0, kMostCellBytes).find("\"Lambda\"") != std::string::npos)
-                find({ScanFinding::Class::kDangerous, "a Keras layer made of code (Lambda)", "", inside(place, where),
-                      0, 1});
-            const std::string head = bytes_of(*cell, 0, 64);
-            if (!begins_like_container(head) && !may_be_old_pickle(head)) return;
-            any(cell, inside(place, where), depth + 1, Belief::kMaybe);
-        };
-        for (const std::string& problem : Hdf5Cells(*file, take, quiet).run()) damage(place, problem);
-    } catch (const Error& error) {
-        if (error.code() == ErrorCode::kCancelled) throw;
-        damage(place, error.message());
-    }
     return true;
 }
 

@@ -1,4 +1,6 @@
-// Cells of SQLite tables, and zstd.
+// Cells of SQLite tables, and what is packed by zstd, bzip2 or zlib.
+#include <bzlib.h>
+#include <zlib.h>
 #include <zstd.h>
 
 #include <algorithm>
@@ -15,6 +17,7 @@ namespace ckpt::scan {
 namespace {
 
 constexpr std::uint64_t kMostCells = std::uint64_t{1} << 22;
+constexpr std::size_t kPieceBytes = std::size_t{1} << 16;
 
 std::uint64_t big_endian(std::string_view bytes, std::size_t at, std::size_t width) {
     std::uint64_t value = 0;
@@ -54,22 +57,29 @@ public:
             context_.check_cancelled();
             const std::string page = bytes_of(*bytes_, (number - 1) * page_bytes_, page_bytes_);
             const std::size_t header = number == 1 ? 100 : 0;
-            if (page.size() < header + 8 || page[header] != 0x0d) continue;
+            if (page.size() < header + 12) continue;
+            // Rows of tables, of indexes, and of tables without row numbers, which are kept as indexes are.
+            const bool is_table = page[header] == 0x0d;
+            const bool is_inner = page[header] == 0x02;
+            if (!is_table && !is_inner && page[header] != 0x0a) continue;
             const std::uint64_t count = big_endian(page, header + 3, 2);
+            const std::size_t cells_at = header + (is_inner ? 12 : 8);
             for (std::uint64_t i = 0; i < count; ++i) {
-                const std::uint64_t at = big_endian(page, static_cast<std::size_t>(header + 8 + 2 * i), 2);
+                const std::uint64_t at =
+                    big_endian(page, static_cast<std::size_t>(cells_at + 2 * i), 2) + (is_inner ? 4 : 0);
                 if (at >= page.size()) break;
                 if (++cells > kMostCells) throw_error(ErrorCode::kRefused, "more than {} rows", kMostCells);
-                values(payload(page, static_cast<std::size_t>(at)), fmt::format("page {}, row {}", number, i), take);
+                values(payload(page, static_cast<std::size_t>(at), is_table), fmt::format("page {}, row {}", number, i),
+                       take);
             }
         }
     }
 
 private:
-    std::string payload(const std::string& page, std::size_t at) const {
+    std::string payload(const std::string& page, std::size_t at, bool is_table) const {
         const std::uint64_t size = varint(page, at);
-        varint(page, at);  // the row's number
-        const std::uint64_t most = usable_ - 35;
+        if (is_table) varint(page, at);  // the row's number
+        const std::uint64_t most = is_table ? usable_ - 35 : (usable_ - 12) * 64 / 255 - 23;
         std::uint64_t local = size;
         if (size > most) {
             const std::uint64_t least = (usable_ - 12) * 32 / 255 - 23;
@@ -130,7 +140,7 @@ bool Scanner::sqlite(const BlobPtr& bytes, const std::string& place, int depth) 
 bool Scanner::zstd(const BlobPtr& bytes, const std::string& place, int depth) {
     const std::unique_ptr<ZSTD_DCtx, std::size_t (*)(ZSTD_DCtx*)> decoder(ZSTD_createDCtx(), ZSTD_freeDCtx);
     if (!decoder) throw Error(ErrorCode::kInternal, "zstd cannot be set up");
-    std::string unpacked;
+    std::string content;
     std::string piece(ZSTD_DStreamOutSize(), '\0');
     std::size_t state = 0;
     for (std::uint64_t done = 0; done < bytes->size_bytes();) {
@@ -142,20 +152,112 @@ bool Scanner::zstd(const BlobPtr& bytes, const std::string& place, int depth) {
             ZSTD_outBuffer out{piece.data(), piece.size(), 0};
             state = ZSTD_decompressStream(decoder.get(), &out, &in);
             if (ZSTD_isError(state) != 0) break;
-            unpacked.append(piece, 0, out.pos);
+            content.append(piece, 0, out.pos);
             is_full = out.pos == out.size;
         }
-        if (unpacked.size() > kMostUnpackedBytes) {
+        if (content.size() > kMostUnpackedBytes) {
             unseen(fmt::format("unpacks to more than {} bytes", kMostUnpackedBytes), place);
             return true;
         }
         if (ZSTD_isError(state) != 0) break;
     }
     if (state != 0) damage(place, "zstd data that are cut or make no sense");
-    if (unpacked.empty()) return true;
-    const BlobPtr content = memory_blob(std::move(unpacked));
+    return unpacked(std::move(content), place, depth);
+}
+
+bool Scanner::unpacked(std::string bytes, const std::string& place, int depth) {
+    if (bytes.empty()) return true;
+    const BlobPtr content = memory_blob(std::move(bytes));
     embedded_budget_ += 8 * content->size_bytes();
     any(content, inside(place, "unpacked"), depth + 1, Belief::kLikely);
+    return true;
+}
+
+bool Scanner::bzip2(const BlobPtr& bytes, const std::string& place, int depth) {
+    std::string content;
+    std::string piece(kPieceBytes, '\0');
+    bz_stream stream = {};
+    bool is_open = false;
+    int state = BZ_OK;
+    std::string input;
+    for (std::uint64_t done = 0;;) {
+        context_.check_cancelled();
+        if (stream.avail_in == 0) {
+            input = bytes_of(*bytes, done, kPieceBytes);
+            if (input.empty()) break;
+            done += input.size();
+            stream.next_in = input.data();
+            stream.avail_in = static_cast<unsigned>(input.size());
+        }
+        if (!is_open) {  // streams stand one behind the other
+            char* const next = stream.next_in;
+            const unsigned left = stream.avail_in;
+            if (!content.empty() && *next != 'B') break;
+            stream = {};
+            if (BZ2_bzDecompressInit(&stream, 0, 0) != BZ_OK)
+                throw Error(ErrorCode::kInternal, "bzip2 cannot be set up");
+            stream.next_in = next;
+            stream.avail_in = left;
+            is_open = true;
+        }
+        stream.next_out = piece.data();
+        stream.avail_out = static_cast<unsigned>(piece.size());
+        state = BZ2_bzDecompress(&stream);
+        content.append(piece, 0, piece.size() - stream.avail_out);
+        if (state != BZ_OK) {
+            char* const next = stream.next_in;
+            const unsigned left = stream.avail_in;
+            BZ2_bzDecompressEnd(&stream);
+            is_open = false;
+            stream.next_in = next;
+            stream.avail_in = left;
+        }
+        if ((state != BZ_OK && state != BZ_STREAM_END) || content.size() > kMostUnpackedBytes) break;
+    }
+    if (is_open) BZ2_bzDecompressEnd(&stream);
+    if (content.size() > kMostUnpackedBytes) {
+        unseen(fmt::format("unpacks to more than {} bytes", kMostUnpackedBytes), place);
+        return true;
+    }
+    if (state != BZ_STREAM_END) damage(place, "bzip2 data that are cut or make no sense");
+    return unpacked(std::move(content), place, depth);
+}
+
+bool Scanner::zlib(const BlobPtr& bytes, const std::string& place, int depth) {
+    std::string content;
+    std::string piece(kPieceBytes, '\0');
+    std::string input;
+    z_stream stream = {};
+    if (inflateInit(&stream) != Z_OK) throw Error(ErrorCode::kInternal, "zlib cannot be set up");
+    int state = Z_OK;
+    for (std::uint64_t done = 0; state == Z_OK && content.size() <= kMostUnpackedBytes;) {
+        context_.check_cancelled();
+        if (stream.avail_in == 0) {
+            input = bytes_of(*bytes, done, kPieceBytes);
+            if (input.empty()) break;
+            done += input.size();
+            stream.next_in = reinterpret_cast<Bytef*>(input.data());
+            stream.avail_in = static_cast<uInt>(input.size());
+        }
+        stream.next_out = reinterpret_cast<Bytef*>(piece.data());
+        stream.avail_out = static_cast<uInt>(piece.size());
+        state = inflate(&stream, Z_NO_FLUSH);
+        content.append(piece, 0, piece.size() - stream.avail_out);
+    }
+    const std::uint64_t used = stream.total_in;
+    inflateEnd(&stream);
+    if (content.size() > kMostUnpackedBytes) {
+        unseen(fmt::format("unpacks to more than {} bytes", kMostUnpackedBytes), place);
+        return true;
+    }
+    if (content.empty()) return false;
+    if (state != Z_STREAM_END) {
+        // Of what is cut Python gives nothing, others as much as there is.
+        if (content.size() < 64 && depth > 0) return false;
+        damage(place, "zlib data that are cut or make no sense");
+    }
+    unpacked(std::move(content), place, depth);
+    if (state == Z_STREAM_END && used < bytes->size_bytes()) embedded(bytes, used, bytes->size_bytes(), place, depth);
     return true;
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <map>
 
 #include <fmt/format.h>
@@ -40,14 +41,21 @@ struct Packed {
     std::string_view name;
 };
 // Compressors that Python programs wrap pickles in, and that are not unpacked here.
-constexpr std::array<Packed, 6> kPacked = {{{"\xfd"
+constexpr std::array<Packed, 4> kPacked = {{{"\xfd"
                                              "7zXZ",
                                              "xz"},
-                                            {"BZh", "bzip2"},
                                             {"\x04\x22\x4d\x18", "lz4"},
                                             {"7z\xbc\xaf\x27\x1c", "7-Zip"},
-                                            {"Rar!", "RAR"},
-                                            {std::string_view("\x5d\x00\x00\x80\x00", 5), "lzma"}}};
+                                            {"Rar!", "RAR"}}};
+
+/// lzma's older kind: properties and the size of its dictionary.
+bool begins_like_lzma(std::string_view head) {
+    if (head.size() < 5 || head[0] != '\x5d') return false;
+    std::uint64_t dictionary = 0;
+    for (std::size_t i = 5; i-- > 1;) dictionary = dictionary << 8 | static_cast<unsigned char>(head[i]);
+    return dictionary >= 4096 &&
+           (std::has_single_bit(dictionary) || (dictionary % 3 == 0 && std::has_single_bit(dictionary / 3)));
+}
 
 bool has_suffix(std::string_view name, std::string_view suffix) {
     return name.size() > suffix.size() && name.ends_with(suffix);
@@ -110,7 +118,7 @@ bool Scanner::any(const BlobPtr& bytes, const std::string& place, int depth, Bel
         return true;
     };
     if (head.starts_with("PK\3\4")) return is("zip archive") && zip(bytes, place, depth);
-    if (head.starts_with("\x1f\x8b")) return is("gzip") && gzip(bytes, place, depth);
+    if (head.starts_with("\x1f\x8b") && gzip(bytes, place, depth)) return is("gzip");
     if (head.starts_with("\x93NUMPY")) return is("NumPy array") && npy(bytes, place, depth);
     if (head.starts_with("SQLite format 3")) return is("SQLite database") && sqlite(bytes, place, depth);
     // What is told by bytes further on may be a pickle all the same, which has those in a text.
@@ -119,12 +127,21 @@ bool Scanner::any(const BlobPtr& bytes, const std::string& place, int depth, Bel
             unseen(fmt::format("is a pickle and begins as {} does, too", kind), place);
         return is(kind);
     };
-    if (head.size() > 262 && head.compare(257, 5, "ustar") == 0)
-        return is_late("tar archive") && tar(bytes, place, depth);
+    if (begins_like_tar(head)) return is_late("tar archive") && tar(bytes, place, depth);
     if (head.starts_with("\x28\xb5\x2f\xfd")) return is("zstd") && zstd(bytes, place, depth);
     if (head.starts_with(kHdf5)) return is("HDF5 file") && hdf5(bytes, place, depth);
     for (std::uint64_t at = 512; at + 8 < bytes->size_bytes() && at != 0 && (is_file || at < head.size()); at *= 2) {
         if (bytes_of(*bytes, at, 8) == kHdf5) return is_late("HDF5 file") && hdf5(bytes, place, depth);
+    }
+    if (head.starts_with("BZh")) return is("bzip2") && bzip2(bytes, place, depth);
+    if (begins_like_zlib(head) && zlib(bytes, place, depth)) return is("zlib");
+    if (begins_like_lzma(head)) {
+        unseen("begins as lzma does, which is not unpacked here", place);
+        return is("lzma");
+    }
+    if (head.size() > 8 && head.compare(4, 4, "PTMF") == 0) {
+        unseen("TorchScript code for mobile devices, which torch.jit.load runs", place);
+        return is("TorchScript flatbuffer");
     }
     for (const Packed& packed : kPacked) {
         if (!head.starts_with(packed.head)) continue;
@@ -133,6 +150,8 @@ bool Scanner::any(const BlobPtr& bytes, const std::string& place, int depth, Bel
     }
     if (belief == Belief::kMaybe && head.size() >= 2 && head[0] == '\x80' && static_cast<unsigned char>(head[1]) <= 5)
         belief = Belief::kLikely;
+    // A safetensors header may have a length that reads as PROTO does.
+    if (is_known_without(head) && head[2] == '\0' && belief == Belief::kLikely) belief = Belief::kMaybe;
     // The magic number of torch.save, as a pickled number or as text.
     const bool is_legacy =
         head.find("\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19") < 16 || head.find("119547037146038801333356") < 8;
@@ -246,7 +265,8 @@ ScanReport Scanner::take() {
         if (finding.how != kNamed) used.insert(finding.place + '\n' + finding.what);
     }
     std::erase_if(report_.findings, [&](const ScanFinding& finding) {
-        return finding.how == kNamed && used.count(finding.place + '\n' + finding.what) != 0;
+        const std::string key = finding.place + '\n' + finding.what;
+        return finding.how == kNamed && (used.count(key) != 0 || excused_.count(key) != 0);
     });
     for (auto& [name, global] : globals_) report_.globals.push_back(std::move(global));
     return std::move(report_);

@@ -65,6 +65,11 @@ public:
     bool npy(const BlobPtr& bytes, const std::string& place, int depth);
     bool hdf5(const BlobPtr& bytes, const std::string& place, int depth);
     bool zstd(const BlobPtr& bytes, const std::string& place, int depth);
+    bool bzip2(const BlobPtr& bytes, const std::string& place, int depth);
+    /// False where what begins as zlib data does makes no sense as such: the two bytes may be anything.
+    bool zlib(const BlobPtr& bytes, const std::string& place, int depth);
+    /// What a Keras model's configuration would run.
+    void keras(const std::string& json, const std::string& place);
     bool sqlite(const BlobPtr& bytes, const std::string& place, int depth);
 
     void find(ScanFinding finding);
@@ -78,6 +83,7 @@ public:
 
 private:
     class Sink;
+    bool unpacked(std::string bytes, const std::string& place, int depth);
     void zip_archive(const BlobPtr& bytes, const ZipArchive& archive, const std::string& place, int depth,
                      bool is_whole);
     void zip_entry(const BlobPtr& bytes, const ZipEntry& entry, const std::string& place, int depth, bool is_storage,
@@ -91,6 +97,7 @@ private:
     ScanReport report_;
     std::map<std::string, ScannedGlobal> globals_;
     std::unordered_map<std::string, std::size_t> seen_;
+    std::unordered_set<std::string> excused_;  ///< "place\nname": dangerous names all of whose calls are harmless
     std::uint64_t embedded_budget_ = 0;
     std::size_t nested_ = 0;  ///< byte strings that were looked into
     bool is_shard_ = false;   ///< of a distributed checkpoint, by its name
@@ -103,6 +110,8 @@ struct NpyHead {
     std::string problem;
 };
 std::optional<NpyHead> npy_head(const Blob& bytes);
+
+bool begins_like_tar(std::string_view head);
 
 /// "a > b".
 std::string inside(const std::string& place, std::string_view inner);

@@ -20,6 +20,7 @@ constexpr std::uint64_t kDescriptorBytes = 24;
 constexpr std::uint64_t kPeekedBytes = std::uint64_t{1} << 16;
 constexpr std::size_t kMostHidden = std::size_t{1} << 16;
 constexpr std::size_t kMostArchives = 100'000;  // one behind the other
+constexpr std::uint64_t kMostConfigBytes = std::uint64_t{1} << 26;
 constexpr std::uint64_t kCheckedBytes = std::uint64_t{1} << 20;
 constexpr std::size_t kSince210 = 3;  // kWeightsOnlyGenerations: 2.13, and what 2.10 began
 
@@ -267,6 +268,7 @@ void Scanner::zip_entry(const BlobPtr& bytes, const ZipEntry& entry, const std::
         // Numbers, which may look like anything: only what is whole and names well counts.
         const std::string head = bytes_of(*content, 0, 4);
         if (head == "PK\3\4") zip(content, inner, depth + 1);
+        if (npy_head(*content)) npy(content, inner, depth + 1);  // numpy.load takes the archive for its own
         if (head.size() == 4 && head[0] == '\x80' && static_cast<unsigned char>(head[1]) <= 5)
             pickles(content, 0, inner, depth + 1, Belief::kMaybe);
         return;
@@ -294,6 +296,7 @@ void Scanner::zip_entry(const BlobPtr& bytes, const ZipEntry& entry, const std::
         find({ScanFinding::Class::kUnknown, "machine code", "", inner, 0, 1});
         return;
     }
+    if (name == "config.json" && head.starts_with("{")) keras(bytes_of(*content, 0, kMostConfigBytes), inner);
     any(content, inner, depth + 1, Belief::kMaybe);
 }
 
