@@ -157,7 +157,9 @@ void PrunePlan::find_metrics() {
     for_each_parallel(subjects_.size(), context, [&](std::size_t i) {
         PruneSubject& subject = subjects_[i];
         if (!subject.item.why_invalid.empty()) return;
-        subject.item.metric = subject.entry.match.on_axis(options_.metric);
+        for (const NameNumber& number : subject.entry.match.axes) {
+            if (number.axis == options_.metric) subject.item.metric = number.value;
+        }
         if (subject.item.metric) return;
         const Document document = read_document(registry_, subject.entry.path, context);
         Value holder;

@@ -17,6 +17,7 @@
 
 #include <fmt/format.h>
 
+#include "libckpt/checkpoint_folder.hpp"
 #include "libckpt/error.hpp"
 
 namespace ckpt {
@@ -60,38 +61,6 @@ std::vector<RawEntry> read_folder(const std::string& path) {
     }
     ::closedir(folder);
     return entries;
-}
-
-bool has_extension(std::string_view name, const std::vector<std::string>& extensions) {
-    return std::any_of(extensions.begin(), extensions.end(), [&](const std::string& extension) {
-        return name.size() > extension.size() && name.ends_with(extension) &&
-               name[name.size() - extension.size() - 1] == '.';
-    });
-}
-
-/// Extensions of checkpoint files that other programs write and no layout here need read.
-const std::vector<std::string>& foreign_extensions() {
-    static const std::vector<std::string> kNames = {"ckpt", "jld2", "safetensors", "bson",  "keras",
-                                                    "npz",  "pkl",  "tar",         "distcp"};
-    return kNames;
-}
-
-/// Whether a folder holds a file that by its name is a checkpoint or a shard.
-bool holds_checkpoint(const std::string& path, NameReader& names, const ScanOptions& options) {
-    try {
-        for (const auto& entry : read_folder(path)) {
-            if (entry.is_folder) continue;
-            if (entry.name == ".metadata" || entry.name == "calibration_params.json") return true;
-            if (names.why_not(entry.name)) continue;
-            if (has_extension(entry.name, options.extensions) || has_extension(entry.name, foreign_extensions()))
-                return true;
-            const auto match = names.classify(entry.name, EntryKind::kFile);
-            if (match && match->is_shard) return true;
-        }
-    } catch (const Error&) {
-        return true;  // unreadable is not empty: it stays in the list
-    }
-    return false;
 }
 
 /// In the current folder the name alone, unless a command would take it for an option.
@@ -172,11 +141,11 @@ public:
             return true;
         }
         if (match->scheme == "generic-last-int" && !entry.is_folder &&
-            !has_extension(entry.name, options_.extensions) && !has_extension(entry.name, foreign_extensions())) {
+            !has_checkpoint_extension(entry.name, options_.extensions)) {
             return false;
         }
-        if (entry.is_folder && !holds_checkpoint(full, names_, options_)) {
-            if (!options_.recursive) skipped_.push_back({full, "a folder without a checkpoint in it"});
+        if (entry.is_folder && !is_checkpoint_folder(full, *match, names_, options_.extensions)) {
+            if (!options_.recursive) skipped_.push_back({full, "a folder that is no checkpoint by itself"});
             return false;
         }
         CheckpointEntry checkpoint;
@@ -242,7 +211,8 @@ private:
         checkpoints_.erase(checkpoints_.begin() + static_cast<std::ptrdiff_t>(kept), checkpoints_.end());
     }
 
-    /// A file whose name is that of a numbered checkpoint, whole or without its extension, and more behind a dot.
+    /// A file whose name is that of a numbered checkpoint, whole or without its extension, and more behind a dot; and
+    /// what holds the rest of its state by its number.
     void add_sidecars(const std::string& path, std::size_t first, std::vector<std::string>& strays) {
         std::unordered_map<std::string_view, std::size_t> stems;
         for (std::size_t i = first; i < checkpoints_.size(); ++i) {
@@ -258,17 +228,39 @@ private:
                 stems.emplace(stem, i);
             }
         }
+        std::optional<Owners> owners;
         std::sort(strays.begin(), strays.end());
         for (const std::string& name : strays) {
             if (const auto why = names_.why_not(name); why && why->starts_with("leftover")) continue;
+            std::optional<std::size_t> owner = owner_by_number(name, first, owners);
             for (std::size_t dot = name.rfind('.'); dot != std::string::npos && dot != 0;
                  dot = name.rfind('.', dot - 1)) {
                 const auto stem = stems.find(std::string_view(name).substr(0, dot));
                 if (stem == stems.end()) continue;
-                checkpoints_[stem->second].others.push_back(join(path, name));
+                owner = stem->second;
                 break;
             }
+            if (owner) checkpoints_[*owner].others.push_back(join(path, name));
         }
+    }
+
+    using Owners = std::unordered_map<double, std::optional<std::size_t>>;  ///< who alone has a number
+
+    /// Whose a sidecar like `optimizer_3.pth` is. Numbers of ranks stand in other names.
+    std::optional<std::size_t> owner_by_number(const std::string& name, std::size_t first,
+                                               std::optional<Owners>& owners) {
+        if (!name.starts_with("optimizer") && !name.starts_with("scheduler") && !name.starts_with("scaler")) return {};
+        const auto match = names_.classify(name, EntryKind::kFile);
+        if (!match || !match->index || match->is_shard) return {};
+        for (std::size_t i = owners ? checkpoints_.size() : first; i < checkpoints_.size(); ++i) {
+            if (!owners) owners.emplace();
+            if (checkpoints_[i].match.is_alias || !checkpoints_[i].match.index) continue;
+            const auto [owner, is_new] = owners->try_emplace(*checkpoints_[i].match.index, i);
+            if (!is_new) owner->second.reset();
+        }
+        if (!owners) return {};
+        const auto owner = owners->find(*match->index);
+        return owner != owners->end() ? owner->second : std::nullopt;
     }
 
     /// Lists an entry or notes why not; false for a folder that may hold checkpoints further down.
@@ -375,7 +367,9 @@ void measure(CheckpointEntry& entry) {
     entry.mtime_seconds = seconds_of(status.st_mtim);
     entry.bytes = static_cast<std::uint64_t>(status.st_size);
     for (const std::string& other : entry.others) {
-        if (::stat(other.c_str(), &status) == 0) entry.bytes += static_cast<std::uint64_t>(status.st_size);
+        if (::stat(other.c_str(), &status) != 0) continue;
+        entry.bytes += static_cast<std::uint64_t>(status.st_size);
+        if (entry.match.is_part) entry.mtime_seconds = std::max(entry.mtime_seconds, seconds_of(status.st_mtim));
     }
     if (!entry.is_folder) return;
     entry.bytes = 0;
@@ -569,11 +563,17 @@ void RunFolder::sort() {
         if (fields(a) != fields(b)) return fields(a) < fields(b);
         const auto& x = a.entry->match.axes;
         const auto& y = b.entry->match.axes;
-        const auto is_equal = [](const NameNumber& m, const NameNumber& n) { return m.value == n.value; };
+        // A metric may be NaN: it goes behind all numbers.
+        const auto is_equal = [](const NameNumber& m, const NameNumber& n) {
+            return m.value == n.value || (std::isnan(m.value) && std::isnan(n.value));
+        };
         const auto [m, n] = std::mismatch(x.begin(), x.end(), y.begin(), y.end(), is_equal);
-        if (m != x.end() && n != y.end()) return m->value < n->value;
-        if (x.size() != y.size()) return x.size() < y.size();
-        return a.entry->name < b.entry->name;
+        if (m != x.end() && n != y.end()) return !std::isnan(m->value) && (std::isnan(n->value) || m->value < n->value);
+        const auto rest = [](const CheckpointEntry& entry) {
+            return std::tuple(entry.match.axes.size(), collision_counter(entry.match, entry.name),
+                              std::string_view(entry.name));
+        };
+        return rest(*a.entry) < rest(*b.entry);
     });
     std::vector<CheckpointEntry> sorted;
     sorted.reserve(checkpoints_.size());

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <limits>
 #include <regex>
 #include <unordered_map>
 
@@ -51,7 +52,7 @@ constexpr Row kRows[] = {
      "checkpoint.best_", "metric", "-,metric", 0},
     {"fairseq-epoch", "f", R"(^checkpoint([0-9]+)\.pt$)", "checkpoint", "epoch", "epoch", 1},
     {"sample-factory", "f", R"(^(checkpoint|best)_([0-9]{9})_([0-9]+)(?:_reward_(-?[0-9]+\.[0-9]+))?\.pth$)", ".pth",
-     "step", "-,step,envsteps,#", 0},
+     "step", "-,step,envsteps,reward", 0},
     {"composer", "f", R"(^ep([0-9]+)-ba([0-9]+)-rank([0-9]+)(?:\.pt)?$)", "-ba", "epoch", "epoch,batch,#", 0},
     {"sb3", "f", R"(^(.+)_([0-9]+)_steps\.zip$)", "_steps.zip", "timesteps", "-,timesteps", 0},
     {"tf-index", "f", R"(^(.+)-([0-9]+)\.index$)", ".index", "step", "-,step", 0},
@@ -102,6 +103,38 @@ std::optional<double> parse_number(std::string_view text) {
     return value;
 }
 
+/// Of a metric; `nan` and `inf` are such.
+struct PairNumber {
+    double value = 0;
+    std::size_t length = 0;  ///< of its text; 0 where there is no number
+};
+PairNumber read_pair_number(std::string_view text) {
+    const auto is_digit = [text](std::size_t at) {
+        return at < text.size() && std::isdigit(static_cast<unsigned char>(text[at])) != 0;
+    };
+    const std::size_t sign = text.starts_with('-') ? 1 : 0;
+    for (const std::string_view word : {"nan", "inf"}) {
+        const std::size_t end = sign + word.size();
+        if (text.substr(sign, word.size()) != word) continue;
+        if (end < text.size() && std::isalnum(static_cast<unsigned char>(text[end])) != 0) continue;
+        const double value =
+            word == "nan" ? std::numeric_limits<double>::quiet_NaN() : std::numeric_limits<double>::infinity();
+        return {sign != 0 ? -value : value, end};
+    }
+    std::size_t end = sign;
+    while (is_digit(end) || (end < text.size() && text[end] == '.' && is_digit(end + 1))) ++end;
+    if (end > sign && end < text.size() && (text[end] == 'e' || text[end] == 'E')) {
+        const std::size_t after = end + 1;
+        std::size_t digits = after + (after < text.size() && (text[after] == '-' || text[after] == '+') ? 1 : 0);
+        if (is_digit(digits)) {
+            while (is_digit(digits)) ++digits;
+            end = digits;
+        }
+    }
+    const auto value = parse_number(text.substr(0, end));
+    return value ? PairNumber{*value, end} : PairNumber{};
+}
+
 /// The word of the name that says what its number counts.
 std::string word_axis(std::string_view name) {
     for (const std::string_view word : {"epoch", "iter", "step"}) {
@@ -124,19 +157,11 @@ std::vector<Span> read_pairs(std::string_view name, NameMatch& match) {
         std::size_t begin = at;
         while (begin > last_end && name[begin - 1] != '-' && name[begin - 1] != '/') --begin;
         if (last_end > 0 && begin == last_end && begin < at && name[begin] == '_') ++begin;  // pairs joined by '_'
-        std::string_view number = name.substr(at + 1);
-        std::size_t length = 0;
-        while (length < number.size() && (std::isdigit(static_cast<unsigned char>(number[length])) != 0 ||
-                                          (number[length] == '-' && length == 0) ||
-                                          (number[length] == '.' && length + 1 < number.size() &&
-                                           std::isdigit(static_cast<unsigned char>(number[length + 1])) != 0))) {
-            ++length;
-        }
-        if (const auto value = parse_number(number.substr(0, length))) {
-            match.axes.push_back({std::string(name.substr(begin, at - begin)), *value, at + 1, length});
-            pairs.push_back({begin, at + 1 + length - begin});
-            last_end = at + 1 + length;
-        }
+        const auto [value, length] = read_pair_number(name.substr(at + 1));
+        if (length == 0) continue;
+        match.axes.push_back({std::string(name.substr(begin, at - begin)), value, at + 1, length});
+        pairs.push_back({begin, at + 1 + length - begin});
+        last_end = at + 1 + length;
     }
     for (const std::string_view wanted : {"epoch", "step"}) {
         if (match.on_axis(wanted)) continue;
@@ -145,7 +170,8 @@ std::vector<Span> read_pairs(std::string_view name, NameMatch& match) {
         for (std::size_t i = 0; i < pairs.size(); ++i) {
             NameNumber& number = match.axes[i];
             const std::string_view key = number.axis;
-            const bool is_counter = name.substr(number.begin, number.length).find('.') == std::string_view::npos;
+            const bool is_counter =
+                name.substr(number.begin, number.length).find_first_not_of("0123456789") == std::string_view::npos;
             if (!is_counter || !key.ends_with(wanted) || key.size() <= wanted.size() ||
                 key[key.size() - wanted.size() - 1] != '_')
                 continue;
@@ -211,14 +237,25 @@ struct NameTable::Found {
 };
 
 const NameNumber* NameMatch::number_on(std::string_view name) const {
-    const auto found =
-        std::find_if(axes.begin(), axes.end(), [&](const NameNumber& known) { return known.axis == name; });
+    const auto found = std::find_if(axes.begin(), axes.end(), [&](const NameNumber& known) {
+        return known.axis == name && std::isfinite(known.value);
+    });
     return found != axes.end() ? &*found : nullptr;
 }
 
 std::optional<double> NameMatch::on_axis(std::string_view name) const {
     const NameNumber* number = number_on(name);
     return number != nullptr ? std::optional<double>(number->value) : std::nullopt;
+}
+
+std::uint64_t collision_counter(const NameMatch& match, std::string_view name) {
+    if (match.scheme != "lightning-kv") return 0;
+    const std::size_t end = name.rfind('.');
+    const std::size_t begin = name.rfind("-v", end);
+    std::uint64_t counter = 0;
+    if (end == std::string_view::npos || begin == std::string_view::npos) return 0;
+    const auto [stop, error] = std::from_chars(name.data() + begin + 2, name.data() + end, counter);
+    return error == std::errc() && stop == name.data() + end ? counter : 0;
 }
 
 NameTable::NameTable(const std::string& pattern, const std::string& axis) : compiled_(std::make_unique<Compiled>()) {

@@ -18,7 +18,7 @@ enum class EntryKind : std::uint8_t { kFile, kFolder };
 /// A number in a name that has a meaning. Exact up to 2^53.
 struct NameNumber {
     Label axis;
-    double value = 0;
+    double value = 0;       ///< of a metric it may be NaN or infinite
     std::size_t begin = 0;  ///< where its text stands in the name, in bytes
     std::size_t length = 0;
 };
@@ -40,10 +40,13 @@ struct NameMatch {
     bool is_shard = false;  ///< part of a checkpoint, never one by itself
     bool is_part = false;   ///< together with the others of its series that have the same numbers it is one checkpoint
 
-    /// The number on an axis, or nullptr.
+    /// The number on an axis, or nullptr; `nan` and `inf` are none to go by.
     const NameNumber* number_on(std::string_view name) const;
     std::optional<double> on_axis(std::string_view name) const;
 };
+
+/// N of `epoch=3-vN.ckpt`, which tells files of one epoch apart; 0 where there is none.
+std::uint64_t collision_counter(const NameMatch& match, std::string_view name);
 
 /// Names of the conventions and what they look like; immutable, thread-safe after construction.
 class NameTable {

@@ -19,6 +19,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 Json number(double value) {
+    if (!std::isfinite(value)) return std::isnan(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity";
     if (value == std::floor(value) && std::fabs(value) < 9007199254740992.0) return static_cast<std::int64_t>(value);
     return value;
 }

@@ -79,7 +79,10 @@ private:
             try {
                 auto folder = RunFolder::scan(path, options, session.context());
                 const Format* layout = folder.is_surely_many() ? nullptr : layout_of_folder(session, path);
-                const bool is_one = layout != nullptr && !is_rolling(*layout);
+                // Folders of tags beside a pointer file are what the pointer chooses among.
+                const bool has_tags = std::any_of(folder.checkpoints().begin(), folder.checkpoints().end(),
+                                                  [](const auto& entry) { return entry.is_folder; });
+                const bool is_one = layout != nullptr && !is_rolling(*layout) && !has_tags;
                 if (is_one) folder = RunFolder::of(folder_entry(path));
                 if (!indices_ && !null_) {
                     folder.stat();

@@ -25,7 +25,8 @@ public:
         declare_safety(app);
         app.add_option("--strip", strip_,
                        "Keep what would be removed, without its parts of this role (repeatable): optimizer, ...")
-            ->type_name("ROLE");
+            ->type_name("ROLE")
+            ->allow_extra_args(false);
         app.add_option("--trash", options_.trash, "Move to this folder instead of removing")->type_name("DIR");
         auto* dry = app.add_flag("-n,--dry-run", dry_run_, "Show the plan and remove nothing");
         app.add_flag("-y,--yes", yes_, "Do not ask")->excludes(dry);
@@ -60,7 +61,7 @@ public:
 
 private:
     void declare_rules(CLI::App& app) {
-        app.add_option("-l,--keep-last", options_.rules.last, "Keep the last N")->type_name("N");
+        app.add_option("-l,--keep-last", options_.rules.last, "Keep the last N")->type_name("N")->check(check_count);
         app.add_flag("--keep-first", options_.rules.first, "Keep the first one");
         auto* every = app.add_option("--keep-every", options_.rules.every, "Keep those whose index is a multiple of N")
                           ->type_name("N")
@@ -70,7 +71,9 @@ private:
                           });
         app.add_flag("--closest", options_.rules.closest, "With --keep-every: the one nearest to each multiple")
             ->needs(every);
-        auto* best = app.add_option("--keep-best", options_.rules.best, "Keep the N best by --metric")->type_name("N");
+        auto* best = app.add_option("--keep-best", options_.rules.best, "Keep the N best by --metric")
+                         ->type_name("N")
+                         ->check(check_count);
         auto* metric = app.add_option("--metric", options_.metric,
                                       "What --keep-best goes by: a number in the name (val_loss) or a path in the file")
                            ->type_name("PATH")
@@ -85,14 +88,17 @@ private:
             ->check(check_duration);
         app.add_option("--keep-hourly", options_.rules.hourly,
                        "Keep the last one of each of the last N hours that have one")
-            ->type_name("N");
-        app.add_option("--keep-daily", options_.rules.daily, "The same by days")->type_name("N");
-        app.add_option("--keep-weekly", options_.rules.weekly, "The same by weeks")->type_name("N");
+            ->type_name("N")
+            ->check(check_count);
+        app.add_option("--keep-daily", options_.rules.daily, "The same by days")->type_name("N")->check(check_count);
+        app.add_option("--keep-weekly", options_.rules.weekly, "The same by weeks")->type_name("N")->check(check_count);
         app.add_option("--keep", options_.rules.indices, "Keep these indices: 10,20,40")
             ->type_name("N,N")
+            ->allow_extra_args(false)
             ->delimiter(',');
         app.add_option("--keep-glob", options_.rules.globs, "Keep what is named like this (repeatable)")
-            ->type_name("GLOB");
+            ->type_name("GLOB")
+            ->allow_extra_args(false);
     }
 
     void declare_safety(CLI::App& app) {
@@ -103,6 +109,11 @@ private:
             ->check(check_duration);
         app.add_flag("--full", full_, "Count as valid only what passes `verify --full` (default: the quick check)");
         app.add_flag("--unsafe-allow-remove-all", allow_remove_all_, "Go on even where nothing would be left");
+    }
+
+    static std::string check_count(const std::string& text) {
+        const bool is_count = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+        return is_count ? "" : fmt::format("'{}' is no count", text);
     }
 
     static std::string check_duration(const std::string& text) {

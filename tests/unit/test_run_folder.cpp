@@ -449,13 +449,58 @@ TEST_CASE("a name that only ends in a number needs the extension of a layout") {
 TEST_CASE("a folder is a checkpoint when a file in it is one by its name") {
     const Folder folder({"checkpoint-1/model.safetensors", "checkpoint-2/model-00001-of-00002.safetensors",
                          "checkpoint-3/notes.txt", "checkpoint-5/__0_0.distcp", "checkpoint-6/.metadata",
-                         "global_step7/mp_rank_00_model_states.pt", "iter_0000008/mp_rank_00/x.pt"});
+                         "global_step7/mp_rank_00_model_states.pt", "iter_0000008/mp_rank_00/x.pt",
+                         "checkpoint-9/global_step9/mp_rank_00_model_states.pt", "checkpoint-9/rng_state_0.pth",
+                         "checkpoint-10/optimizer_0/__0_0.distcp", "checkpoint-11/a/b/c/d/model.pt"});
     folder.folder("checkpoint-4");
-    CHECK(folder.names() == Names{"global_step7", "checkpoint-1", "checkpoint-2", "checkpoint-5", "checkpoint-6"});
+    CHECK(folder.names() == Names{"iter_0000008", "global_step7", "checkpoint-1", "checkpoint-2", "checkpoint-5",
+                                  "checkpoint-6", "checkpoint-9"});
     const RunFolder run = folder.scan();
     CHECK_FALSE(why_skipped(run, folder.path("checkpoint-3")).empty());
     CHECK_FALSE(why_skipped(run, folder.path("checkpoint-4")).empty());
     for (const auto& entry : run.checkpoints()) CHECK(entry.is_folder);
+}
+
+TEST_CASE("a folder whose name says little is a checkpoint by what is in it, a run's otherwise") {
+    const Folder folder({"1000/_CHECKPOINT_METADATA", "1000/default/manifest.ocdbt", "2000/default/_METADATA",
+                         "ckpt_5/model.safetensors", "ckpt_5/random_states_0.pkl", "ckpt_5/random_states_1.pkl",
+                         "ckpt_6/__0_0.distcp", "3/epoch_1.pth", "seed_0/epoch-1.pt", "seed_0/vocab.pkl",
+                         "seed_1/last.ckpt", "seed_1/model.pt", "fold_2/model_1.pt", "fold_2/model_2.pt",
+                         "fold_2/scaler.pkl", "version_0/checkpoints/epoch=1.ckpt",
+                         "exp_4/checkpoint-7/model.safetensors", "exp_4/config.pt"});
+    CHECK(folder.names() == Names{"ckpt_5", "ckpt_6", "1000", "2000"});
+    RunFolder run = folder.scan(recursive());
+    Names found;
+    for (const auto& entry : run.checkpoints()) found.push_back(folder.below(entry.path));
+    CHECK(found == Names{"ckpt_5", "ckpt_6", "1000", "2000", "3/epoch_1.pth", "exp_4/checkpoint-7", "fold_2/model_1.pt",
+                         "fold_2/model_2.pt", "seed_0/epoch-1.pt", "version_0/checkpoints/epoch=1.ckpt",
+                         "seed_1/last.ckpt"});
+}
+
+TEST_CASE("a sidecar with the number of one checkpoint belongs to it") {
+    const auto others = [](const Names& files) {
+        const Folder folder(files);
+        Names result;
+        const RunFolder run = folder.scan();
+        for (const auto& entry : run.checkpoints()) {
+            for (const auto& other : entry.others) result.push_back(entry.name + ": " + folder.below(other));
+        }
+        return result;
+    };
+    CHECK(others({"model_1.pth", "model_2.pth", "optimizer_2.pth", "scheduler-1.pt", "optimizer.pt", "rng_state_1.pth",
+                  "optimizer_3.pth"}) == Names{"model_1.pth: scheduler-1.pt", "model_2.pth: optimizer_2.pth"});
+    CHECK(others({"G_1.pth", "D_1.pth", "optimizer_1.pth"}).empty());
+}
+
+TEST_CASE("of names with equal numbers the collision counter tells the order, a metric may be NaN") {
+    CHECK(Folder({"epoch=2.ckpt", "epoch=2-v10.ckpt", "epoch=2-v2.ckpt", "epoch=1.ckpt"}).names() ==
+          Names{"epoch=1.ckpt", "epoch=2.ckpt", "epoch=2-v2.ckpt", "epoch=2-v10.ckpt"});
+    const Folder folder({"epoch=1-loss=nan.ckpt", "epoch=1-loss=2.00e-03.ckpt", "epoch=0-loss=inf.ckpt",
+                         "epoch=1-loss=9e-04.ckpt", "epoch=2-loss=1.00.ckpt"});
+    CHECK(folder.names() == Names{"epoch=0-loss=inf.ckpt", "epoch=1-loss=9e-04.ckpt", "epoch=1-loss=2.00e-03.ckpt",
+                                  "epoch=1-loss=nan.ckpt", "epoch=2-loss=1.00.ckpt"});
+    CHECK(newest(folder) == "epoch=2-loss=1.00.ckpt");
+    CHECK(newest(folder, "loss") == "epoch=2-loss=1.00.ckpt");
 }
 
 TEST_CASE("a folder of sidecars is no checkpoint") {

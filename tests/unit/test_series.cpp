@@ -1,5 +1,6 @@
 // Names of checkpoints: each convention, and what must not be taken for one.
 #include <catch2/catch.hpp>
+#include <cmath>
 
 #include "libckpt/error.hpp"
 #include "libckpt/series.hpp"
@@ -227,4 +228,22 @@ TEST_CASE("a word before the key of a pair belongs to the series, and pairs may 
     // A metric that an epoch has is no counter, and an epoch of its own goes before a word that ends like one.
     CHECK_FALSE(table.classify("train_loss_epoch=0.25.ckpt", EntryKind::kFile)->index);
     CHECK(table.classify("val_acc_epoch=1-epoch=7.ckpt", EntryKind::kFile)->index == 7.0);
+}
+
+TEST_CASE("numbers of pairs may have exponents, and be none") {
+    const NameTable table;
+    const auto read = [&](const char* name) { return *table.classify(name, EntryKind::kFile); };
+    CHECK(read("epoch=3-val_loss=1.50e-03.ckpt").on_axis("val_loss") == 0.0015);
+    CHECK(read("epoch=3-val_loss=1E+2-v1.ckpt").on_axis("val_loss") == 100.0);
+    CHECK(read("epoch=3ema.ckpt").index == 3.0);
+    for (const char* name :
+         {"epoch=3-val_loss=-1.5e-03.ckpt", "epoch=3-val_loss=nan.ckpt", "epoch=3-val_loss=-inf.ckpt"})
+        CHECK(read(name).series == "#.ckpt");
+    const auto none = read("epoch=3-val_loss=nan.ckpt");
+    CHECK_FALSE(none.on_axis("val_loss"));
+    REQUIRE(none.axes.size() == 2);
+    CHECK(std::isnan(none.axes[1].value));
+    CHECK_FALSE(read("epoch=nan-step=4.ckpt").on_axis("epoch"));
+    CHECK(read("epoch=3-fold=information.ckpt").series == "#-fold=information.ckpt");
+    CHECK(read("best_000002041_1064960_reward_-12.5.pth").on_axis("reward") == -12.5);
 }
