@@ -1,11 +1,13 @@
 // Pointer files, work by several threads, and taking checkpoints away.
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "libckpt/error.hpp"
@@ -90,6 +92,8 @@ TEST_CASE("each number is worked on once, and an exception ends the work", "[par
                                           [&](std::size_t i) {
                                               ++begun;
                                               if (i == 5) throw std::runtime_error("five");
+                                              // Time for that thread, on a machine with much else to do.
+                                              std::this_thread::sleep_for(std::chrono::microseconds(20));
                                           }),
                         std::runtime_error);
         CHECK(begun < 100000);
