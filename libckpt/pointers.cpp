@@ -83,14 +83,14 @@ std::vector<Pointer> read_pointers(const std::string& folder) {
 std::vector<JudgedPointer> judge_pointers(RunFolder& folder, const std::string& path) {
     const CheckpointEntry* newest = folder.newest("", {});
     std::vector<JudgedPointer> judged;
-    const auto in_folder = [&](const std::string& name) {
-        return path == "." ? name : (fs::path(path) / name).string();
+    const auto in_folder = [&](std::string_view name) {
+        return path == "." ? std::string(name) : (fs::path(path) / name).string();
     };
     const auto judge = [&](const std::string& name, const std::string& target, const CheckpointEntry* entry) {
         JudgedPointer pointer;
         pointer.path = in_folder(name);
-        pointer.target = entry != nullptr ? entry->name : target;
-        if (newest != nullptr) pointer.newest = newest->name;
+        pointer.target = entry != nullptr ? std::string(entry->name()) : target;
+        if (newest != nullptr) pointer.newest = newest->name();
         pointer.state = entry == nullptr  ? JudgedPointer::State::kMissing
                         : entry == newest ? JudgedPointer::State::kNewest
                                           : JudgedPointer::State::kOlder;
@@ -98,14 +98,14 @@ std::vector<JudgedPointer> judge_pointers(RunFolder& folder, const std::string& 
     };
     const auto is_named = [](const CheckpointEntry& entry, const std::string& target) {
         // TensorFlow names what the files of a checkpoint begin with.
-        return entry.name == target || entry.name.starts_with(target + ".") ||
+        return entry.name() == target || entry.name().starts_with(target + ".") ||
                std::find(entry.aliases.begin(), entry.aliases.end(), target) != entry.aliases.end();
     };
     for (const Pointer& pointer : read_pointers(path)) {
         const CheckpointEntry* found = nullptr;
         for (const CheckpointEntry& entry : folder.checkpoints()) {
-            const bool is_exact = entry.name == pointer.target;
-            if (entry.path == in_folder(entry.name) &&
+            const bool is_exact = entry.name() == pointer.target;
+            if (entry.path == in_folder(entry.name()) &&
                 (is_exact || (found == nullptr && is_named(entry, pointer.target))))
                 found = &entry;
             if (is_exact && found == &entry) break;
@@ -116,8 +116,8 @@ std::vector<JudgedPointer> judge_pointers(RunFolder& folder, const std::string& 
     for (const CheckpointEntry& entry : folder.checkpoints()) {
         for (const std::string& alias : entry.aliases) {
             const auto match = table.classify(alias, entry.is_folder ? EntryKind::kFolder : EntryKind::kFile);
-            if (match && match->is_alias && match->scheme == "last" && entry.path == in_folder(entry.name))
-                judge(alias, entry.name, &entry);
+            if (match && match->is_alias && match->scheme == "last" && entry.path == in_folder(entry.name()))
+                judge(alias, std::string(entry.name()), &entry);
         }
     }
     return judged;

@@ -101,7 +101,7 @@ void PrunePlan::take(const RunFolder& folder) {
         subject.entry = entry;
         subject.identity = identity_of(entry.path);
         RetentionItem& item = subject.item;
-        item.name = entry.name;
+        item.name = entry.name();
         item.series = parent_of(entry.path) + '\0' + entry.match.series.str();
         if (options_.axis.empty()) item.index = entry.match.index;
         if (!options_.axis.empty() && options_.axis != "time") item.index = entry.match.on_axis(options_.axis);
@@ -129,7 +129,7 @@ void PrunePlan::protect_targets() {
         for (const Pointer& pointer : read_pointers(folder.empty() ? "." : folder)) {
             bool is_met = false;
             for (PruneSubject* subject : members) {
-                const std::string& name = subject->entry.name;
+                const std::string_view name = subject->entry.name();
                 if (name != pointer.target && name != pointer.target + ".index") continue;
                 subject->item.protections.push_back(fmt::format("{} names it", pointer.name));
                 is_met = true;

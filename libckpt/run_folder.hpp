@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "libckpt/context.hpp"
@@ -15,7 +16,6 @@ namespace ckpt {
 /// A checkpoint as its name shows it: nothing of it was opened.
 struct CheckpointEntry {
     std::string path;
-    std::string name;
     NameMatch match;
     bool is_folder = false;
     std::uint64_t bytes = 0;   ///< filled by RunFolder::stat
@@ -24,6 +24,9 @@ struct CheckpointEntry {
     /// has its name with another extension (`epoch=3.yaml` beside `epoch=3.ckpt`). Counted in `bytes`.
     std::vector<std::string> others;
     std::vector<std::string> aliases;  ///< names of links in the same folder that lead here, however many steps on
+
+    /// The last component of the path, without slashes behind it.
+    std::string_view name() const noexcept;
 };
 
 struct SkippedEntry {
@@ -75,7 +78,7 @@ public:
 
     /// The axis that most of the numbered checkpoints have, be it as their index or beside it; epoch on a tie. Empty if
     /// there are none.
-    std::string main_axis() const;
+    const Label& main_axis() const noexcept { return main_axis_; }
     /// The last of the main series on `axis` (empty: the main axis) within the bound, or nullptr. The main series is
     /// the one of which most checkpoints have the axis; of equal ones that which got furthest, then the last by name.
     /// Aliases and other series do not compete; but where nothing is numbered and neither axis nor bound is asked for,
@@ -98,11 +101,13 @@ public:
 
 private:
     void sort();
+    Label find_main_axis() const;
     const CheckpointEntry* only_last() const;
     /// Those of the main series that have the axis, ascending.
-    std::vector<const CheckpointEntry*> main_series(const std::string& axis) const;
+    std::vector<const CheckpointEntry*> main_series(std::string_view axis) const;
     std::string path_;
     std::vector<CheckpointEntry> checkpoints_;
+    Label main_axis_;
     std::vector<SkippedEntry> skipped_;
     bool has_stat_ = false;
 };

@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <deque>
 #include <limits>
+#include <mutex>
 #include <regex>
 #include <unordered_map>
 
@@ -20,9 +22,9 @@ struct Row {
     std::string_view id;
     std::string_view kinds;  ///< f file, d folder
     const char* pattern;
-    std::string_view needle;  ///< text that every match contains: spares most regular expressions
-    std::string_view axis;    ///< of the index; "@": the word in the name says it, "=": key=value pairs
-    std::string_view groups;  ///< axis of each group; "-" for none, "#" for none that sets no series apart
+    std::string_view needles;  ///< `|` between texts of which every match has one: spares most regular expressions
+    std::string_view axis;     ///< of the index; "@": the word in the name says it, "=": key=value pairs
+    std::string_view groups;   ///< axis of each group; "-" for none, "#" for none that sets no series apart
     int base;
 };
 constexpr Row kRows[] = {
@@ -59,8 +61,8 @@ constexpr Row kRows[] = {
     {"timm-tar", "f", R"(^checkpoint-([0-9]+)\.pth(?:\.tar)?$)", "checkpoint-", "epoch", "epoch", 0},
     {"kohya-step", "f", R"(^(.+)-step([0-9]{8})\.(?:safetensors|ckpt|pt)$)", "-step", "step", "-,step", 0},
     {"kohya-epoch", "f", R"(^(.+)-([0-9]{6})\.(?:safetensors|ckpt|pt)$)", "-", "epoch", "-,epoch", 1},
-    {"keras-epoch-metric", "f", R"(^(?:(.+?)[._-])?([0-9]+)-(-?[0-9]+\.[0-9]+)\.(?:weights\.h5|h5|hdf5|keras)$)", ".",
-     "epoch", "-,epoch,metric", 1},
+    {"keras-epoch-metric", "f", R"(^(?:(.+?)[._-])?([0-9]+)-(-?[0-9]+\.[0-9]+)\.(?:weights\.h5|h5|hdf5|keras)$)",
+     ".h5|.hdf5|.keras", "epoch", "-,epoch,metric", 1},
     {"flux-kv", "f", R"(^(?:model-)?checkpoint[_-]?(?:epoch)?=([0-9]+)\.(?:jld2|bson)$)", "checkpoint", "epoch",
      "epoch", 0},
     {"fluxtraining", "f", R"(^checkpoint_epoch_([0-9]+)_loss_(-?[0-9.eE+-]+)\.bson$)", "checkpoint_epoch_", "epoch",
@@ -77,18 +79,35 @@ constexpr Row kRows[] = {
     {"gan-pair", "f", R"(^(?:G|D|g|d|do)_([0-9]+)(?:\.pth)?$)", "_", "step", "step", 0},
     {"last", "f",
      R"(^(?:checkpoint[_-])?(?:last|latest|final)(?:-v([0-9]+))?(?:-rank[0-9]+)?(?:\.(?:ckpt|pth|pt|tar|pth\.tar))?$)",
-     "", "", "-", 0},
+     "last|latest|final", "", "-", 0},
     {"best", "f", R"(^(?:checkpoint[_-]|model_)?best(?:_model)?(?:\.(?:ckpt|pth|pt|pth\.tar))?$)", "best", "", "", 0},
     {"model-alias", "f", R"(^model_(?:final|best)\.(?:pth|pt)$)", "model_", "", "", 0},
     {"lightning-kv", "fd", R"(^(?=.*(?:epoch|step)=)(.+?)(?:-v([0-9]+))?\.ckpt$)", "=", "=", "-,-", 0},
     {"generic-last-int", "fd", R"(^(.*?)([0-9]+)(\.[A-Za-z0-9.]+)?$)", "", "int", "-,int,-", 0},
 };
 constexpr std::size_t kRowCount = std::size(kRows);
+
+bool may_match(const Row& row, std::string_view name) {
+    std::string_view needles = row.needles;
+    do {
+        const std::string_view needle = needles.substr(0, needles.find('|'));
+        if (name.find(needle) != std::string_view::npos) return true;
+        needles.remove_prefix(std::min(needles.size(), needle.size() + 1));
+    } while (!needles.empty());
+    return false;
+}
+
 constexpr std::size_t kLongestName = 255;
 
 /// Saves that did not finish.
-constexpr const char* kLeftovers =
-    R"(\.orbax-checkpoint-tmp|\.tmp$|^tmp[-_]|\.part$|-unfinished$|\.unfinished$|\.incomplete$|^\..*\.ckpt-tmp-)";
+bool is_leftover(std::string_view name) {
+    for (const std::string_view end : {".tmp", ".part", "-unfinished", ".unfinished", ".incomplete"}) {
+        if (name.ends_with(end)) return true;
+    }
+    return name.starts_with("tmp-") || name.starts_with("tmp_") ||
+           name.find(".orbax-checkpoint-tmp") != std::string_view::npos ||
+           (name.starts_with('.') && name.find(".ckpt-tmp-", 1) != std::string_view::npos);
+}
 
 constexpr std::string_view kSidecarStarts[] = {"optimizer", "scheduler",         "scaler",
                                                "rng_state", "training_args.bin", "events.out.tfevents"};
@@ -143,11 +162,14 @@ std::string word_axis(std::string_view name) {
     return "step";
 }
 
-/// A stretch of a name.
+/// A stretch of a name; none is longer than kLongestName.
 struct Span {
-    std::size_t begin;
-    std::size_t length;
+    std::uint16_t begin;
+    std::uint16_t length;
 };
+Span span(std::size_t begin, std::size_t length) {
+    return {static_cast<std::uint16_t>(begin), static_cast<std::uint16_t>(length)};
+}
 
 /// Every `key=number` of a Lightning name; the index is the epoch where there is one. Returns where the pairs stand.
 std::vector<Span> read_pairs(std::string_view name, NameMatch& match) {
@@ -159,8 +181,9 @@ std::vector<Span> read_pairs(std::string_view name, NameMatch& match) {
         if (last_end > 0 && begin == last_end && begin < at && name[begin] == '_') ++begin;  // pairs joined by '_'
         const auto [value, length] = read_pair_number(name.substr(at + 1));
         if (length == 0) continue;
-        match.axes.push_back({std::string(name.substr(begin, at - begin)), value, at + 1, length});
-        pairs.push_back({begin, at + 1 + length - begin});
+        const Span text = span(at + 1, length);
+        match.axes.push_back({std::string(name.substr(begin, at - begin)), value, text.begin, text.length});
+        pairs.push_back(span(begin, at + 1 + length - begin));
         last_end = at + 1 + length;
     }
     for (const std::string_view wanted : {"epoch", "step"}) {
@@ -176,8 +199,7 @@ std::vector<Span> read_pairs(std::string_view name, NameMatch& match) {
                 key[key.size() - wanted.size() - 1] != '_')
                 continue;
             const std::size_t prefix = key.size() - wanted.size();
-            pairs[i].begin += prefix;
-            pairs[i].length -= prefix;
+            pairs[i] = span(pairs[i].begin + prefix, pairs[i].length - prefix);
             number.axis = wanted;
             break;
         }
@@ -209,7 +231,7 @@ std::string series_of_pairs(std::string_view name, const std::vector<Span>& pair
     std::vector<Span> merged;
     for (const Span& pair : pairs) {
         if (!merged.empty() && merged.back().begin + merged.back().length + 1 == pair.begin) {
-            merged.back().length = pair.begin + pair.length - merged.back().begin;
+            merged.back() = span(merged.back().begin, std::size_t{pair.begin} + pair.length - merged.back().begin);
         } else {
             merged.push_back(pair);
         }
@@ -224,8 +246,23 @@ std::string series_of_pairs(std::string_view name, const std::vector<Span>& pair
 
 }  // namespace
 
+/// A regular expression that is made when it is first needed: most runs need few of the table.
+class LazyRegex {
+public:
+    explicit LazyRegex(const char* pattern) : pattern_(pattern) {}
+    const std::regex& get() {
+        std::call_once(once_, [this] { regex_.assign(pattern_, std::regex::ECMAScript | std::regex::optimize); });
+        return regex_;
+    }
+
+private:
+    const char* pattern_;
+    std::once_flag once_;
+    std::regex regex_;
+};
+
 struct NameTable::Compiled {
-    std::vector<std::regex> rows;
+    std::deque<LazyRegex> rows;
     std::optional<std::regex> own;
     std::string own_axis;
 };
@@ -236,11 +273,20 @@ struct NameTable::Found {
     std::vector<std::optional<Span>> groups;
 };
 
+/// What a name says, and the stretches of it that only say numbers: with other digits there nothing else changes.
+struct NameTable::Reading {
+    NameMatch match;
+    std::vector<Span> numbers;  ///< in order
+};
+
 const NameNumber* NameMatch::number_on(std::string_view name) const {
-    const auto found = std::find_if(axes.begin(), axes.end(), [&](const NameNumber& known) {
-        return known.axis == name && std::isfinite(known.value);
-    });
-    return found != axes.end() ? &*found : nullptr;
+    for (const NameNumber& number : axes) {
+        const std::string_view known = number.axis;
+        // Asked of thousands, mostly for an axis that is one of theirs.
+        const bool is_it = known.size() == name.size() && (known.data() == name.data() || known == name);
+        if (is_it && std::isfinite(number.value)) return &number;
+    }
+    return nullptr;
 }
 
 std::optional<double> NameMatch::on_axis(std::string_view name) const {
@@ -259,9 +305,7 @@ std::uint64_t collision_counter(const NameMatch& match, std::string_view name) {
 }
 
 NameTable::NameTable(const std::string& pattern, const std::string& axis) : compiled_(std::make_unique<Compiled>()) {
-    compiled_->rows.reserve(kRowCount);
-    for (const Row& row : kRows)
-        compiled_->rows.emplace_back(row.pattern, std::regex::ECMAScript | std::regex::optimize);
+    for (const Row& row : kRows) compiled_->rows.emplace_back(row.pattern);
     if (pattern.empty()) return;
     try {
         compiled_->own.emplace(pattern, std::regex::ECMAScript);
@@ -283,13 +327,13 @@ std::optional<NameMatch> NameTable::classify(std::string_view name, EntryKind ki
         match.axis = compiled_->own_axis;
         match.index = parse_number(found[1].str());
         if (!match.index) return std::nullopt;
-        const Span place{static_cast<std::size_t>(found.position(1)), static_cast<std::size_t>(found.length(1))};
+        const Span place = span(static_cast<std::size_t>(found.position(1)), static_cast<std::size_t>(found.length(1)));
         match.axes.push_back({match.axis, *match.index, place.begin, place.length});
         match.series = series_of(name, {place});
         return match;
     }
     const auto known = find(name, kind);
-    return known ? std::optional<NameMatch>(match_of(name, *known)) : std::nullopt;
+    return known ? std::optional<NameMatch>(read(name, *known).match) : std::nullopt;
 }
 
 std::optional<NameTable::Found> NameTable::find(std::string_view name, EntryKind kind) const {
@@ -298,26 +342,27 @@ std::optional<NameTable::Found> NameTable::find(std::string_view name, EntryKind
     for (std::size_t i = 0; i < kRowCount; ++i) {
         const Row& row = kRows[i];
         if (row.kinds.find(wanted) == std::string_view::npos) continue;
-        if (!row.needle.empty() && name.find(row.needle) == std::string_view::npos) continue;
-        if (!std::regex_match(name.begin(), name.end(), found, compiled_->rows[i])) continue;
+        if (!may_match(row, name)) continue;
+        if (!std::regex_match(name.begin(), name.end(), found, compiled_->rows[i].get())) continue;
         Found result{i, {}};
         for (std::size_t group = 0; group < found.size(); ++group) {
             result.groups.emplace_back();
             if (!found[group].matched) continue;
             result.groups.back() =
-                Span{static_cast<std::size_t>(found.position(group)), static_cast<std::size_t>(found.length(group))};
+                span(static_cast<std::size_t>(found.position(group)), static_cast<std::size_t>(found.length(group)));
         }
         return result;
     }
     return std::nullopt;
 }
 
-NameMatch NameTable::match_of(std::string_view name, const Found& found) const {
+NameTable::Reading NameTable::read(std::string_view name, const Found& found) const {
     const Row& row = kRows[found.row];
     const auto text = [name](const std::optional<Span>& span) {
         return span ? name.substr(span->begin, span->length) : std::string_view();
     };
-    NameMatch match;
+    Reading reading;
+    NameMatch& match = reading.match;
     match.scheme = row.id;
     match.base = row.base;
     match.is_alias = row.id == "last" || row.id == "best" || row.id == "model-alias";
@@ -327,10 +372,12 @@ NameMatch NameTable::match_of(std::string_view name, const Found& found) const {
     if (row.axis == "=") {
         const auto pairs = read_pairs(name, match);
         match.series = series_of_pairs(name, pairs, text(found.groups[2]));
-        return match;
+        for (const NameNumber& number : match.axes) reading.numbers.push_back({number.begin, number.length});
+        if (found.groups[2]) reading.numbers.push_back(*found.groups[2]);
+        return reading;
     }
     std::string_view groups = row.groups;
-    std::vector<Span> replaced;
+    std::vector<Span>& replaced = reading.numbers;
     for (std::size_t group = 1; group < found.groups.size() && !groups.empty(); ++group) {
         const std::string_view axis = groups.substr(0, groups.find(','));
         groups.remove_prefix(std::min(groups.size(), axis.size() + 1));
@@ -355,25 +402,99 @@ NameMatch NameTable::match_of(std::string_view name, const Found& found) const {
     }
     if (match.axis.empty()) match.axis = row.axis == "@" ? word_axis(name) : std::string(row.axis);
     match.series = series_of(name, replaced);
-    return match;
+    return reading;
 }
 
-struct NameReader::Shapes {
-    std::unordered_map<std::string, std::optional<NameTable::Found>> found;
-    std::unordered_map<std::string, std::optional<std::string>> reasons;
-    std::string shape;  ///< of the name at hand
+/// All names that have the same text but for the digits in it.
+class NameReader::Shape {
+public:
+    explicit Shape(std::string_view name) : text_(normal(name)), digits_end_(digits_end(name)) {}
 
+    /// The name with one digit for all; the extension as it is: "h5" is no "h6".
+    static std::string normal(std::string_view name) {
+        std::string text(name);
+        for (std::size_t i = 0, end = digits_end(name); i < end; ++i) {
+            if (is_digit(text[i])) text[i] = '0';
+        }
+        return text;
+    }
+
+    bool has(std::string_view name) const noexcept {
+        if (name.size() != text_.size() || name.starts_with(kWordWithDigits)) return name == text_;
+        int differs = 0;  // asked of thousands: without a branch for each byte
+        for (std::size_t i = 0; i < digits_end_; ++i) differs |= (is_digit(name[i]) ? '0' : name[i]) ^ text_[i];
+        return differs == 0 && name.substr(digits_end_) == std::string_view(text_).substr(digits_end_);
+    }
+
+    std::optional<NameMatch> classify(std::string_view name, EntryKind kind, const NameTable& table) {
+        Known& known = known_[kind == EntryKind::kFolder ? 1 : 0];
+        if (!known.was_asked) known.found = table.find(name, kind);
+        known.was_asked = true;
+        if (!known.found) return std::nullopt;
+        if (auto match = known.renumbered(name)) return match;
+        known.reading = table.read(name, *known.found);
+        known.name = name;
+        return known.reading.match;
+    }
+
+    const std::optional<std::string>& why_not(std::string_view name) {
+        if (!reason_) reason_ = NameTable::why_not(name);
+        return *reason_;
+    }
+
+private:
     /// A word of the table in which the digits are meant.
     static constexpr std::string_view kWordWithDigits = "bf16";
 
-    /// The name with one digit for all; the extension as it is: "h5" is no "h6".
-    void set_shape(std::string_view name) {
-        shape = name;
-        if (name.starts_with(kWordWithDigits)) return;
-        const std::size_t end = std::min(name.rfind('.'), name.size());
-        for (std::size_t i = 0; i < end; ++i) {
-            if (shape[i] >= '0' && shape[i] <= '9') shape[i] = '0';
+    static bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
+    static std::size_t digits_end(std::string_view name) noexcept {
+        return name.starts_with(kWordWithDigits) ? 0 : std::min(name.rfind('.'), name.size());
+    }
+
+    /// What was found out of the last name of this shape.
+    struct Known {
+        bool was_asked = false;
+        std::optional<NameTable::Found> found;
+        std::string name;
+        NameTable::Reading reading;
+
+        /// Of a name that differs from the last one in its numbers alone; nullopt for another.
+        std::optional<NameMatch> renumbered(std::string_view other) const {
+            if (name.size() != other.size() || !reading.match.label.empty()) return std::nullopt;
+            std::size_t begin = 0;
+            for (const Span& number : reading.numbers) {
+                if (!is_same(other, begin, number.begin)) return std::nullopt;
+                begin = number.begin + number.length;
+            }
+            if (!is_same(other, begin, other.size())) return std::nullopt;
+            std::optional<NameMatch> match = reading.match;
+            for (NameNumber& number : match->axes) {
+                const auto value = parse_number(other.substr(number.begin, number.length));
+                if (!value) return std::nullopt;
+                number.value = *value;
+            }
+            if (match->index) match->index = match->on_axis(match->axis);
+            return match;
         }
+
+        bool is_same(std::string_view other, std::size_t begin, std::size_t end) const noexcept {
+            return other.substr(begin, end - begin) == std::string_view(name).substr(begin, end - begin);
+        }
+    };
+
+    std::string text_;
+    std::size_t digits_end_;
+    std::optional<std::optional<std::string>> reason_;
+    Known known_[2];  ///< as a file, as a folder
+};
+
+struct NameReader::Shapes {
+    std::unordered_map<std::string, Shape> known;
+    Shape* last = nullptr;  ///< neighbours are mostly alike
+
+    Shape& of(std::string_view name) {
+        if (last == nullptr || !last->has(name)) last = &known.try_emplace(Shape::normal(name), name).first->second;
+        return *last;
     }
 };
 
@@ -382,25 +503,15 @@ NameReader::~NameReader() = default;
 
 std::optional<NameMatch> NameReader::classify(std::string_view name, EntryKind kind) {
     if (table_.compiled_->own || name.empty() || name.size() > kLongestName) return table_.classify(name, kind);
-    shapes_->set_shape(name);
-    shapes_->shape += kind == EntryKind::kFolder ? '/' : ' ';
-    auto known = shapes_->found.find(shapes_->shape);
-    if (known == shapes_->found.end()) known = shapes_->found.emplace(shapes_->shape, table_.find(name, kind)).first;
-    return known->second ? std::optional<NameMatch>(table_.match_of(name, *known->second)) : std::nullopt;
+    return shapes_->of(name).classify(name, kind, table_);
 }
 
 std::optional<std::string> NameReader::why_not(std::string_view name) {
-    shapes_->set_shape(name);
-    auto known = shapes_->reasons.find(shapes_->shape);
-    if (known == shapes_->reasons.end())
-        known = shapes_->reasons.emplace(shapes_->shape, NameTable::why_not(name)).first;
-    return known->second;
+    return shapes_->of(name).why_not(name);
 }
 
 std::optional<std::string> NameTable::why_not(std::string_view name) {
-    static const std::regex leftovers(kLeftovers, std::regex::ECMAScript | std::regex::optimize);
-    if (name.size() <= kLongestName && std::regex_search(name.begin(), name.end(), leftovers))
-        return "leftover of an interrupted save";
+    if (is_leftover(name)) return "leftover of an interrupted save";
     for (const auto sidecar : kSidecars) {
         if (name == sidecar) return "sidecar of a checkpoint";
     }

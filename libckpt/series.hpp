@@ -18,9 +18,9 @@ enum class EntryKind : std::uint8_t { kFile, kFolder };
 /// A number in a name that has a meaning. Exact up to 2^53.
 struct NameNumber {
     Label axis;
-    double value = 0;       ///< of a metric it may be NaN or infinite
-    std::size_t begin = 0;  ///< where its text stands in the name, in bytes
-    std::size_t length = 0;
+    double value = 0;         ///< of a metric it may be NaN or infinite
+    std::uint16_t begin = 0;  ///< where its text stands in the name, in bytes
+    std::uint16_t length = 0;
 };
 
 /// What the name of a checkpoint says.
@@ -29,13 +29,13 @@ struct NameMatch {
     Label axis;    ///< what the index means: "epoch", "step", "iter", "task", "run", "batch", ...; empty for aliases
     std::optional<double> index;
     std::vector<NameNumber> axes;  ///< every number in the name that has a meaning, the index included
-    int base = 0;                  ///< number of the first
     /// Equal for the checkpoints of one series: the name with `#` for the numbers that have a meaning. Other numbers
     /// (the time at which a run began) set series apart. Pairs like `epoch=3-step=400` and the counter `-v1` behind
     /// them are one `#`, since a run may name now these, now those.
     Label series;
     /// What stands where the index would: "last", "joint", "paused".
     Label label;
+    int base = 0;           ///< number of the first
     bool is_alias = false;  ///< last.ckpt, best.pt: names another checkpoint
     bool is_shard = false;  ///< part of a checkpoint, never one by itself
     bool is_part = false;   ///< together with the others of its series that have the same numbers it is one checkpoint
@@ -67,14 +67,16 @@ private:
     friend class NameReader;
     struct Compiled;
     struct Found;
+    struct Reading;
     std::optional<Found> find(std::string_view name, EntryKind kind) const;
-    NameMatch match_of(std::string_view name, const Found& found) const;
+    Reading read(std::string_view name, const Found& found) const;
     std::unique_ptr<Compiled> compiled_;
 };
 
 /// Says the same as the table does, of thousands of names in a fraction of the time: names of a run differ in their
 /// digits alone, and no convention tells one digit from another (but in extensions), so the first of them speaks for
-/// all that have as many digits at the same places. The table must outlive it. Not thread-safe.
+/// all that have as many digits at the same places; where those in no number are the same too, only the numbers are
+/// read. The table must outlive it. Not thread-safe.
 class NameReader {
 public:
     explicit NameReader(const NameTable& table);
@@ -83,6 +85,7 @@ public:
     std::optional<std::string> why_not(std::string_view name);
 
 private:
+    class Shape;
     struct Shapes;
     const NameTable& table_;
     std::unique_ptr<Shapes> shapes_;

@@ -27,7 +27,7 @@ Json number(double value) {
 Json record(const CheckpointEntry& entry, const CheckpointFacts& facts) {
     Json json;
     json["path"] = printable(entry.path);
-    json["name"] = printable(entry.name);
+    json["name"] = printable(entry.name());
     json["index"] = entry.match.index ? number(*entry.match.index) : Json(nullptr);
     json["axis"] = entry.match.axis.empty() ? Json(nullptr) : Json(entry.match.axis);
     json["base"] = entry.match.base;
@@ -74,11 +74,8 @@ const Format* layout_of_folder(const Session& session, const std::string& path) 
 }
 
 CheckpointEntry folder_entry(const std::string& path) {
-    namespace fs = std::filesystem;
     CheckpointEntry entry;
     entry.path = path;
-    const fs::path trimmed = fs::path(path).filename().empty() ? fs::path(path).parent_path() : fs::path(path);
-    entry.name = trimmed.filename().string();
     entry.is_folder = true;
     return entry;
 }
@@ -92,7 +89,7 @@ std::optional<NameMatch> rolling_match(const Session& session, const std::string
     if (format == nullptr || !is_rolling(*format)) return std::nullopt;
     NameMatch match;
     match.axis = "batch";
-    match.series = folder_entry(path).name;
+    match.series = folder_entry(path).name();
     Context context = session.context();
     context.on_warning = nullptr;
     try {
@@ -109,8 +106,8 @@ std::optional<NameMatch> rolling_match(const Session& session, const std::string
 
 CheckpointFacts facts_by_name(const Session& session, const CheckpointEntry& entry) {
     CheckpointFacts facts;
-    if (const Format* format = session.registry().by_extension(entry.name)) facts.format = format->name();
-    if (entry.match.scheme == "mammoth") facts.run = run_facts_of_name(entry.name);
+    if (const Format* format = session.registry().by_extension(entry.name())) facts.format = format->name();
+    if (entry.match.scheme == "mammoth") facts.run = run_facts_of_name(entry.name());
     return facts;
 }
 

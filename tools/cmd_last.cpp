@@ -37,7 +37,7 @@ public:
                         candidates.size() == 1 ? "" : "s", bound_.bound().phrase());
         }
         if ((index_ || next_) && newest->match.is_alias)
-            return session.no(fmt::format("{}: {} has no index", dir_, newest->name));
+            return session.no(fmt::format("{}: {} has no index", dir_, newest->name()));
         if (json_) {
             folder.stat();
             session.print(record_json(*newest, facts_by_name(session, *newest), 2));
@@ -65,7 +65,7 @@ private:
 
     /// On the axis by which it is the newest.
     double index_of(const RunFolder& folder, const CheckpointEntry& entry) const {
-        const std::string axis = folder_.axis.empty() ? folder.main_axis() : folder_.axis;
+        const std::string axis = folder_.axis.empty() ? folder.main_axis().str() : folder_.axis;
         return entry.match.on_axis(axis).value_or(entry.mtime_seconds);
     }
     std::string dir_ = ".";

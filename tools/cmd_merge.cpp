@@ -90,7 +90,7 @@ private:
         for (const CheckpointEntry* entry : candidates) paths_.push_back(entry->path);
         if (paths_.empty()) session.no(fmt::format("{}: no checkpoint{}", folder_path, bound_.bound().phrase()));
         std::string names;
-        for (const CheckpointEntry* entry : candidates) names += (names.empty() ? "" : ", ") + printable(entry->name);
+        for (const CheckpointEntry* entry : candidates) names += (names.empty() ? "" : ", ") + printable(entry->name());
         if (!names.empty()) session.context().note("merging " + names);
         return !paths_.empty();
     }

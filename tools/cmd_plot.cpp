@@ -145,7 +145,7 @@ private:
             throw_error(ErrorCode::kUsage, "plot: {} is a folder of checkpoints; name what to follow: log/val_loss",
                         file_);
         RunFolder folder = RunFolder::scan(file_, folder_.scan_options(session), session.context());
-        const std::string axis = folder_.axis.empty() ? folder.main_axis() : folder_.axis;
+        const std::string axis = folder_.axis.empty() ? folder.main_axis().str() : folder_.axis;
         std::vector<Curve> curves(paths_.size());
         for (std::size_t i = 0; i < paths_.size(); ++i) curves[i].name = paths_[i];
         std::size_t number = 0;

@@ -20,7 +20,7 @@ std::string pointers_to(const CheckpointEntry& entry, const std::vector<JudgedPo
         const fs::path path = pointer.path;
         const bool is_alias =
             std::find(entry.aliases.begin(), entry.aliases.end(), path.filename().string()) != entry.aliases.end();
-        if (pointer.state != JudgedPointer::State::kMissing && pointer.target == entry.name && !is_alias &&
+        if (pointer.state != JudgedPointer::State::kMissing && pointer.target == entry.name() && !is_alias &&
             path.parent_path() == fs::path(entry.path).parent_path())
             text += " (" + printable(path.filename().string()) + ")";
     }

@@ -61,7 +61,7 @@ public:
     Names names(const ScanOptions& options = known()) const {
         Names result;
         const RunFolder folder = scan(options);
-        for (const auto& entry : folder.checkpoints()) result.push_back(entry.name);
+        for (const auto& entry : folder.checkpoints()) result.emplace_back(entry.name());
         return result;
     }
     /// Path below this folder.
@@ -73,7 +73,7 @@ public:
         const RunFolder run = scan();
         for (const auto& entry : run.checkpoints()) {
             if (entry.aliases.empty()) continue;
-            result.push_back(entry.name + ":");
+            result.push_back(std::string(entry.name()) + ":");
             for (const auto& alias : entry.aliases) result.back() += " " + alias;
         }
         return result;
@@ -98,12 +98,12 @@ std::string newest(const Folder& folder, const std::string& axis = {}, const Ind
                    const ScanOptions& options = known()) {
     RunFolder run = folder.scan(options);
     const CheckpointEntry* entry = run.newest(axis, bound);
-    return entry != nullptr ? entry->name : "-";
+    return entry != nullptr ? std::string(entry->name()) : "-";
 }
 std::string at(const Folder& folder, const std::string& axis, double index) {
     RunFolder run = folder.scan();
     const CheckpointEntry* entry = run.at(axis, index);
-    return entry != nullptr ? entry->name : "-";
+    return entry != nullptr ? std::string(entry->name()) : "-";
 }
 /// The name of the next save and its index, or "-".
 std::string next(const Names& files) {
@@ -382,7 +382,7 @@ TEST_CASE("several series of one axis stand in one folder") {
     const RunFolder run = folder.scan();
     REQUIRE(run.checkpoints().size() == 4);
     std::map<std::string, Names> by_series;
-    for (const auto& entry : run.checkpoints()) by_series[entry.match.series].push_back(entry.name);
+    for (const auto& entry : run.checkpoints()) by_series[entry.match.series].emplace_back(entry.name());
     REQUIRE(by_series.size() == 2);
     CHECK(by_series.begin()->second == Names{"encoder-epoch-1.pt", "encoder-epoch-2.pt"});
     CHECK(by_series.rbegin()->second == Names{"head-epoch-1.pt", "head-epoch-10.pt"});
@@ -429,7 +429,7 @@ TEST_CASE("leftovers, sidecars, pointers and shards are skipped with a reason") 
                          "model-00001-of-00002.safetensors", "mp_rank_00_model_states.pt"});
     const RunFolder run = folder.scan();
     REQUIRE(run.checkpoints().size() == 1);
-    CHECK(run.checkpoints()[0].name == "epoch-1.pt");
+    CHECK(run.checkpoints()[0].name() == "epoch-1.pt");
     CHECK(run.skipped().size() == 9);
     CHECK_THAT(why_skipped(run, folder.path("epoch-2.pt.tmp")), Catch::Contains("interrupted"));
     CHECK_THAT(why_skipped(run, folder.path("optimizer.pt")), Catch::Contains("sidecar"));
@@ -483,7 +483,8 @@ TEST_CASE("a sidecar with the number of one checkpoint belongs to it") {
         Names result;
         const RunFolder run = folder.scan();
         for (const auto& entry : run.checkpoints()) {
-            for (const auto& other : entry.others) result.push_back(entry.name + ": " + folder.below(other));
+            for (const auto& other : entry.others)
+                result.push_back(std::string(entry.name()) + ": " + folder.below(other));
         }
         return result;
     };
@@ -543,10 +544,10 @@ TEST_CASE("a file is a folder of that one file, whatever its name") {
     CHECK(run.checkpoints()[0].path == folder.path("epoch-3.pt"));
     CHECK(run.checkpoints()[0].match.index == 3.0);
     REQUIRE(run.newest("", {}) != nullptr);
-    CHECK(run.newest("", {})->name == "epoch-3.pt");
+    CHECK(run.newest("", {})->name() == "epoch-3.pt");
     const RunFolder odd = one("whatever");
     REQUIRE(odd.checkpoints().size() == 1);
-    CHECK(odd.checkpoints()[0].name == "whatever");
+    CHECK(odd.checkpoints()[0].name() == "whatever");
     CHECK_FALSE(odd.checkpoints()[0].match.index);
 }
 
@@ -688,12 +689,12 @@ TEST_CASE("sizes and times are those of the files") {
     for (const auto& entry : run.checkpoints()) CHECK(entry.bytes == 0);
     run.stat();
     std::map<std::string, std::uint64_t> sizes;
-    for (const auto& entry : run.checkpoints()) sizes[entry.name] = entry.bytes;
+    for (const auto& entry : run.checkpoints()) sizes[std::string(entry.name())] = entry.bytes;
     CHECK(sizes ==
           std::map<std::string, std::uint64_t>{{"epoch-1.pt", 1234}, {"checkpoint_7", 0}, {"checkpoint-5", 1500}});
     struct stat status = {};
     REQUIRE(::stat(folder.path("epoch-1.pt").c_str(), &status) == 0);
-    CHECK(run.checkpoints()[0].name == "epoch-1.pt");
+    CHECK(run.checkpoints()[0].name() == "epoch-1.pt");
     CHECK(run.checkpoints()[0].mtime_seconds == Approx(static_cast<double>(status.st_mtim.tv_sec)).margin(1));
 }
 

@@ -173,10 +173,32 @@ TEST_CASE("names of one shape are read as the table reads each of them") {
     NameReader reader(table);
     std::vector<std::string> names;
     for (const Sample& sample : kSamples) names.emplace_back(sample.name);
-    for (const char* name :
-         {"a.h5", "a.h6", "x-3.h5", "x-3.h6", "x-4.h5", "03-0.12.keras", "epoch=1-val_loss=0.25.ckpt",
-          "epoch=2-val_loss=1.25.ckpt", "epoch=3-v2.ckpt", "README", "", "1", "22", "optimizer.pt", "optimizer3.pt",
-          "epoch-1.pt.tmp", "checkpoint_1_2.pt", "checkpoint_1.5", "latest"})
+    for (const char* name : {"a.h5",
+                             "a.h6",
+                             "x-3.h5",
+                             "x-3.h6",
+                             "x-4.h5",
+                             "03-0.12.keras",
+                             "epoch=1-val_loss=0.25.ckpt",
+                             "epoch=2-val_loss=1.25.ckpt",
+                             "epoch=3-v2.ckpt",
+                             "README",
+                             "",
+                             "1",
+                             "22",
+                             "optimizer.pt",
+                             "optimizer3.pt",
+                             "epoch-1.pt.tmp",
+                             "checkpoint_1_2.pt",
+                             "checkpoint_1.5",
+                             "latest",
+                             "epoch=1-acc1=0.5.ckpt",
+                             "epoch=1-acc5=0.5.ckpt",
+                             "checkpoint_epoch_3_loss_1e005.bson",
+                             "checkpoint_epoch_3_loss_9e999.bson",
+                             "seed7_20240102-030405_11.pt",
+                             "ep1-ba22-rank3.pt",
+                             "last-v2.ckpt"})
         names.emplace_back(name);
     const std::size_t count = names.size();
     for (std::size_t i = 0; i < count; ++i) {
@@ -185,6 +207,12 @@ TEST_CASE("names of one shape are read as the table reads each of them") {
             for (char& c : other) {
                 if (c >= '0' && c <= '9') c = static_cast<char>('0' + (c - '0' + shift) % 10);
             }
+            names.push_back(other);
+        }
+        for (std::size_t at = 0; at < names[i].size(); ++at) {  // and with one other digit
+            std::string other = names[i];
+            if (other[at] < '0' || other[at] > '9') continue;
+            other[at] = other[at] == '9' ? '0' : static_cast<char>(other[at] + 1);
             names.push_back(other);
         }
     }
@@ -201,6 +229,8 @@ TEST_CASE("names of one shape are read as the table reads each of them") {
             CHECK(one->index == other->index);
             CHECK(one->series == other->series);
             CHECK(one->label == other->label);
+            CHECK(one->base == other->base);
+            CHECK(one->is_part == other->is_part);
             REQUIRE(one->axes.size() == other->axes.size());
             for (std::size_t i = 0; i < one->axes.size(); ++i) {
                 CHECK(one->axes[i].axis == other->axes[i].axis);
