@@ -18,6 +18,12 @@ struct CheckResult {
     std::string why;     ///< the first damage, or why it cannot be read; empty for kValid
 };
 
+/// Damage; of what this version does not know, or does not read for its size, a warning.
+Finding finding_of(const Error& error, std::string path = {});
+
+/// Reads every storage, each once; what cannot be read is a finding. Throws Error (kCancelled).
+void read_through(const Document& document, std::vector<Finding>& findings, const Context& context);
+
 /// Opens the checkpoint and verifies it at the level. Throws Error (kCancelled) only.
 CheckResult check_checkpoint(const Registry& registry, const std::string& path, VerifyLevel level,
                              const Context& context);

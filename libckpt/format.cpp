@@ -1,5 +1,6 @@
 // Finding the layout of a source, and reading it.
 #include "libckpt/format.hpp"
+#include "libckpt/check.hpp"
 
 #include <algorithm>
 #include <cctype>
@@ -65,14 +66,17 @@ Document Format::read_more(const Source& source, const Context& context) const {
 
 void Format::name_model(Document&) const {}
 
-std::vector<Finding> Format::verify(const Source& source, VerifyLevel, const Context& context) const {
+std::vector<Finding> Format::verify(const Source& source, VerifyLevel level, const Context& context) const {
+    std::vector<Finding> findings;
     try {
-        read(source, context);
+        const Document document = read(source, context);
+        for (const Error& error : document.damage) findings.push_back(finding_of(error));
+        if (level == VerifyLevel::kFull) read_through(document, findings, context);
     } catch (const Error& error) {
         if (error.code() != ErrorCode::kDamaged) throw;
-        return {Finding{Finding::Severity::kDamage, "", error.message()}};
+        findings.push_back(finding_of(error));
     }
-    return {};
+    return findings;
 }
 
 Document Format::salvage(const Source&, const Context&) const {

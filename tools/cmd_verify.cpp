@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <unordered_set>
 
 #include "libckpt/run_folder.hpp"
 #include "libckpt/statistics.hpp"
@@ -45,10 +46,7 @@ public:
             const bool is_run = from_.empty() && std::filesystem::is_directory(path, error) &&
                                 layout_of_folder(session, path) == nullptr;
             if (is_run) {
-                const auto folder = RunFolder::scan(path, folder_.scan_options(session), session.context());
-                for (const auto& entry : folder.checkpoints()) {
-                    if (!entry.match.is_alias) check(session, entry.path);
-                }
+                check_folder(session, path);
             } else {
                 check(session, path);
             }
@@ -65,9 +63,39 @@ public:
     }
 
 private:
+    static constexpr std::string_view kIndexSuffix = ".index.json";
+    /// Whether a file was asked for by its name: then one that nothing is known of is an error.
+    enum class Wanted : bool { kWithFolder, kItself };
     static constexpr auto kReplace = nlohmann::ordered_json::error_handler_t::replace;
 
-    void check(Session& session, const std::string& path) {
+    /// The checkpoints of the folder's series; then what has no number: sets of shards, files of a known layout.
+    void check_folder(Session& session, const std::string& path) {
+        namespace fs = std::filesystem;
+        const auto folder = RunFolder::scan(path, folder_.scan_options(session), session.context());
+        std::unordered_set<std::string> done;
+        for (const auto& entry : folder.checkpoints()) {
+            done.insert(fs::path(entry.path).filename());
+            for (const std::string& other : entry.others) done.insert(fs::path(other).filename());
+            done.insert(entry.aliases.begin(), entry.aliases.end());
+            if (!entry.match.is_alias) check(session, entry.path);
+        }
+        if (!folder_.series.empty() || !folder_.pattern.empty()) return;
+        for (const auto& skipped : folder.skipped()) {
+            if (!skipped.path.ends_with(kIndexSuffix)) done.insert(fs::path(skipped.path).filename());
+        }
+        std::vector<std::string> rest;
+        std::error_code error;
+        for (fs::directory_iterator it(path, error), end; !error && it != end; it.increment(error)) {
+            const std::string name = it->path().filename();
+            const bool is_known = name.ends_with(kIndexSuffix) || session.registry().by_extension(name) != nullptr;
+            if (is_known && name[0] != '.' && done.count(name) == 0 && it->is_regular_file(error))
+                rest.push_back(it->path());
+        }
+        std::sort(rest.begin(), rest.end());
+        for (const std::string& file : rest) check(session, file, Wanted::kWithFolder);
+    }
+
+    void check(Session& session, const std::string& path, Wanted wanted = Wanted::kItself) {
         std::string layout;
         std::vector<Finding> findings;
         try {
@@ -93,6 +121,7 @@ private:
             }
         } catch (const Error& error) {
             if (error.code() == ErrorCode::kCancelled || error.code() == ErrorCode::kUsage) throw;
+            if (wanted == Wanted::kWithFolder && error.code() == ErrorCode::kNotCheckpoint) return;
             session.error(error.what());
             if (worst_ == ExitCode::kYes) worst_ = exit_code(error.code());
             return;

@@ -12,6 +12,7 @@
 #include "formats/shared/h5/h5.hpp"
 #include "formats/shared/h5/write.hpp"
 #include "formats/shared/npy/npy.hpp"
+#include "libckpt/check.hpp"
 #include "libckpt/elements.hpp"
 #include "libckpt/error.hpp"
 #include "libckpt/foreign_attributes.hpp"
@@ -173,7 +174,7 @@ public:
         return plan;
     }
 
-    std::vector<Finding> verify(const Source& source, VerifyLevel, const Context& context) const override {
+    std::vector<Finding> verify(const Source& source, VerifyLevel level, const Context& context) const override {
         Context listening = context;
         std::vector<Finding> findings;
         listening.on_warning = [&](std::string_view text) {
@@ -185,6 +186,14 @@ public:
             // They were warned of; here they are findings with a place.
             findings.resize(findings.size() - counts.size());
             findings.insert(findings.end(), counts.begin(), counts.end());
+            for (const Error& error : document.damage) findings.push_back(finding_of(error));
+            if (level == VerifyLevel::kFull) {
+                read_through(document, findings, context);
+                for (Finding& finding : findings) {
+                    if (finding.what.find("the gzip checksum") != std::string::npos)
+                        finding.severity = Finding::Severity::kDamage;
+                }
+            }
         } catch (const Error& error) {
             if (error.code() != ErrorCode::kDamaged) throw;
             findings.push_back({Finding::Severity::kDamage, "", error.message()});

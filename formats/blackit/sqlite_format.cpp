@@ -298,11 +298,17 @@ public:
         return plan;
     }
 
-    std::vector<Finding> verify(const Source& source, VerifyLevel, const Context& context) const override {
+    std::vector<Finding> verify(const Source& source, VerifyLevel level, const Context& context) const override {
         try {
-            Context silent = context;
-            silent.on_warning = nullptr;
-            return check_counts(read(source, silent).root);
+            std::vector<Finding> checksums;
+            Context listening = context;
+            listening.on_warning = [&](std::string_view text) {
+                if (level == VerifyLevel::kFull && text.find("the gzip checksum") != std::string_view::npos)
+                    checksums.push_back({Finding::Severity::kDamage, "", std::string(text)});
+            };
+            std::vector<Finding> findings = check_counts(read(source, listening).root);
+            findings.insert(findings.end(), checksums.begin(), checksums.end());
+            return findings;
         } catch (const Error& error) {
             if (error.code() != ErrorCode::kDamaged) throw;
             return {Finding{Finding::Severity::kDamage, "", error.message()}};

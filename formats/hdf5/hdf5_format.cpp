@@ -6,6 +6,8 @@
 #include <cstring>
 #include <exception>
 
+#include <fmt/format.h>
+
 #include "formats/hdf5/external_files.hpp"
 #include "formats/hdf5/keras_names.hpp"
 #include "formats/hdf5/read_document.hpp"
@@ -13,6 +15,7 @@
 #include "formats/hdf5/write_document.hpp"
 #include "formats/shared/h5/h5.hpp"
 #include "formats/shared/zip/zip_reader.hpp"
+#include "libckpt/check.hpp"
 #include "libckpt/error.hpp"
 
 namespace ckpt {
@@ -157,9 +160,23 @@ public:
 
     /// Quick: the structure. Full: everything that is stored of all datasets, through filters and checksums.
     std::vector<Finding> verify(const Source& source, VerifyLevel level, const Context& context) const override {
-        auto findings = Format::verify(source, level, context);
-        if (level == VerifyLevel::kQuick || !findings.empty()) return findings;
-        return hdf5::verify_data(*open_file(source, context), context);
+        auto findings = Format::verify(source, VerifyLevel::kQuick, context);
+        if (level == VerifyLevel::kQuick) return findings;
+        std::vector<Finding> data;
+        try {
+            data = hdf5::verify_data(*open_file(source, context), context);
+        } catch (const Error& error) {
+            if (error.code() != ErrorCode::kDamaged || findings.empty()) throw;
+            return findings;
+        }
+        // What both met is said with its place.
+        for (const Finding& found : data) {
+            std::erase_if(findings, [&](const Finding& other) {
+                return other.path.empty() && other.what == fmt::format("'{}': {}", found.path, found.what);
+            });
+        }
+        findings.insert(findings.end(), data.begin(), data.end());
+        return findings;
     }
 };
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "formats/hdf5/text.hpp"
+#include "libckpt/check.hpp"
 #include "libckpt/error.hpp"
 #include "libckpt/path.hpp"
 
@@ -38,7 +39,7 @@ private:
             if (object->kind() == h5::ObjectKind::kDataset) file_.check_data(object->dataset(), context_);
         } catch (const Error& error) {
             if (error.code() == ErrorCode::kCancelled || error.code() == ErrorCode::kInternal) throw;
-            findings_.push_back({Finding::Severity::kDamage, path, error.message()});
+            findings_.push_back(finding_of(error, path));
         }
     }
 

@@ -8,7 +8,6 @@
 #include "formats/jld2/write_document.hpp"
 #include "formats/shared/h5/h5.hpp"
 #include "libckpt/error.hpp"
-#include "libckpt/walk.hpp"
 
 namespace ckpt {
 namespace {
@@ -72,36 +71,6 @@ public:
             throw Error(ErrorCode::kRefused, text);
         }
         return jld2::plan_document(document, options, context);
-    }
-
-    /// Quick: the structure. Full: all elements of all arrays, through their filters.
-    std::vector<Finding> verify(const Source& source, VerifyLevel level, const Context& context) const override {
-        auto findings = Format::verify(source, level, context);
-        if (level == VerifyLevel::kQuick || !findings.empty()) return findings;
-        const Document document = read(source, context);
-        std::vector<std::byte> buffer(std::size_t{1} << 20);
-        walk(
-            document.root,
-            [&](const Visit& visit) {
-                if (visit.same_as != nullptr || !visit.value.is(Kind::kTensor)) return WalkStep::kInto;
-                if (!visit.value.tensor().storage) return WalkStep::kInto;
-                try {
-                    const BlobPtr blob = visit.value.tensor().storage->blob;
-                    for (std::uint64_t done = 0; done < blob->size_bytes();) {
-                        context.check_cancelled();
-                        const auto piece = std::span(buffer).first(static_cast<std::size_t>(
-                            std::min<std::uint64_t>(buffer.size(), blob->size_bytes() - done)));
-                        blob->read(done, piece);
-                        done += piece.size();
-                    }
-                } catch (const Error& error) {
-                    if (error.code() == ErrorCode::kCancelled) throw;
-                    findings.push_back({Finding::Severity::kDamage, visit.path, error.message()});
-                }
-                return WalkStep::kInto;
-            },
-            kMostDepth);
-        return findings;
     }
 };
 

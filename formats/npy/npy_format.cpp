@@ -9,6 +9,7 @@
 
 #include "formats/npy/zip_writer.hpp"
 #include "formats/shared/npy/npy.hpp"
+#include "formats/shared/zip/verify_zip.hpp"
 #include "formats/shared/zip/zip_reader.hpp"
 #include "libckpt/crc32.hpp"
 #include "libckpt/error.hpp"
@@ -173,27 +174,9 @@ public:
     }
 
     std::vector<Finding> verify(const Source& source, VerifyLevel level, const Context& context) const override {
-        auto findings = Format::verify(source, level, context);
+        auto findings = Format::verify(source, VerifyLevel::kQuick, context);
         if (level == VerifyLevel::kQuick || !findings.empty() || is_empty_archive(source)) return findings;
-        const ZipDirectory zip = ZipDirectory::read(source.file, context);
-        for (const auto& member : zip.members()) {
-            const BlobPtr blob = zip.blob(member, context.limits.max_inline_bytes);
-            std::vector<std::byte> buffer(
-                static_cast<std::size_t>(std::min<std::uint64_t>(blob->size_bytes(), 1u << 20)));
-            std::uint32_t crc = 0;
-            for (std::uint64_t done = 0; done < blob->size_bytes();) {
-                const auto piece = std::span(buffer).first(
-                    static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), blob->size_bytes() - done)));
-                blob->read(done, piece);
-                crc = crc32(crc, piece);
-                done += piece.size();
-                context.check_cancelled();
-            }
-            if (crc != member.crc32)
-                findings.push_back({Finding::Severity::kDamage, member.name,
-                                    fmt::format("has the checksum {:08x}, its bytes give {:08x}", member.crc32, crc)});
-        }
-        return findings;
+        return verify_zip_members(source.file, context);
     }
 
 private:

@@ -142,8 +142,8 @@ public:
         return plan_of_bytes(packs ? gzip(bytes) : std::move(bytes));
     }
 
-    std::vector<Finding> verify(const Source& source, VerifyLevel, const Context& context) const override {
-        return verify_by_reading(*this, source, context);
+    std::vector<Finding> verify(const Source& source, VerifyLevel level, const Context& context) const override {
+        return verify_by_reading(*this, source, level, context);
     }
 
 private:

@@ -126,8 +126,8 @@ public:
         return plan_of_bytes(gzip(bytes));
     }
 
-    std::vector<Finding> verify(const Source& source, VerifyLevel, const Context& context) const override {
-        return verify_by_reading(*this, source, context);
+    std::vector<Finding> verify(const Source& source, VerifyLevel level, const Context& context) const override {
+        return verify_by_reading(*this, source, level, context);
     }
 
     Document salvage(const Source& source, const Context& context) const override {

@@ -4,7 +4,7 @@
 #include "formats/torch/legacy.hpp"
 #include "formats/torch/read_zip.hpp"
 #include "formats/torch/tar.hpp"
-#include "formats/torch/verify_zip.hpp"
+#include "formats/shared/zip/verify_zip.hpp"
 #include "libckpt/error.hpp"
 
 namespace ckpt {
@@ -59,9 +59,9 @@ public:
         throw_error(ErrorCode::kUsage, "layout '{}' can only be read", name());
     }
     std::vector<Finding> verify(const Source& source, VerifyLevel level, const Context& context) const override {
-        auto findings = Format::verify(source, level, context);
+        auto findings = Format::verify(source, kind_.is_zip ? VerifyLevel::kQuick : level, context);
         if (level == VerifyLevel::kFull && findings.empty() && kind_.is_zip)
-            return verify_torch_zip(source.file, context);
+            return verify_zip_members(source.file, context);
         return findings;
     }
 

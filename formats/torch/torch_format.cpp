@@ -17,7 +17,7 @@
 #include "formats/torch/read_zip.hpp"
 #include "formats/torch/salvage.hpp"
 #include "formats/torch/tar.hpp"
-#include "formats/torch/verify_zip.hpp"
+#include "formats/shared/zip/verify_zip.hpp"
 #include "formats/torch/weights_only.hpp"
 #include "libckpt/error.hpp"
 #include "libckpt/path.hpp"
@@ -169,7 +169,10 @@ public:
     }
 
     std::vector<Finding> verify(const Source& source, VerifyLevel level, const Context& context) const override {
-        auto findings = Format::verify(source, level, context);
+        // Archives are read member by member, shards file by file.
+        const bool is_stream = begins_like_legacy(source.head) || begins_like_other_magic(source.head) ||
+                               begins_like_torch_tar(source.head);
+        auto findings = Format::verify(source, is_stream ? level : VerifyLevel::kQuick, context);
         if (!findings.empty() && source.head.starts_with(kZipSignature)) add_survey(source, level, context, findings);
         if (!findings.empty()) return findings;
         if (!source.is_folder && source.head.starts_with(kZipSignature)) {
@@ -177,8 +180,8 @@ public:
         }
         if (level == VerifyLevel::kQuick) return findings;
         if (const auto index = shard_index_path(source, kIndexSuffix)) return verify_shards(*index, level, context);
-        if (begins_like_legacy(source.head) || begins_like_torch_tar(source.head)) return findings;
-        for (Finding& finding : verify_torch_zip(source.file, context)) findings.push_back(std::move(finding));
+        if (is_stream) return findings;
+        for (Finding& finding : verify_zip_members(source.file, context)) findings.push_back(std::move(finding));
         return findings;
     }
 

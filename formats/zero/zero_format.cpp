@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "formats/shared/zip/verify_zip.hpp"
 #include "formats/zero/assemble.hpp"
 #include "formats/zero/folder.hpp"
 #include "libckpt/error.hpp"
@@ -38,6 +39,20 @@ public:
     }
     Document read_more(const Source& source, const Context& context) const override {
         return read_parts(source, context, Parts::kAll);
+    }
+
+    std::vector<Finding> verify(const Source& source, VerifyLevel level, const Context& context) const override {
+        auto findings = Format::verify(source, VerifyLevel::kQuick, context);
+        if (level == VerifyLevel::kQuick || !findings.empty()) return findings;
+        const Source folder = zero::find_folder(source, context);
+        for (const std::string& name : folder.entries) {
+            if (!zero::is_optimizer_file(name) && !zero::is_model_file(name)) continue;
+            for (Finding& finding : verify_zip_members(File::open(folder.path + "/" + name, context), context)) {
+                finding.what = fmt::format("{}: {}", name, finding.what);
+                findings.push_back(std::move(finding));
+            }
+        }
+        return findings;
     }
 
     std::vector<Loss> preflight(const Document&, const WriteOptions&) const override { return {}; }

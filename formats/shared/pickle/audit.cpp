@@ -33,15 +33,31 @@ PickleAudit Auditor::run() {
     return std::move(audit_);
 }
 
-namespace {
-
-/// What a call gave may be one.
-bool is_no_tuple(const Symbol& args) {
-    return args.what != What::kTuple && args.what != What::kUnknown && args.what != What::kResult &&
-           args.what != What::kObject && args.what != What::kPersistent;
+void Auditor::check_arguments(const Symbol& args, std::string_view what) {
+    switch (args.what) {
+        case What::kTuple:
+        case What::kUnknown:
+        case What::kResult:  // which may be one
+        case What::kObject:
+        case What::kPersistent:
+            return;
+        case What::kList:
+        case What::kDict:
+        case What::kSet:
+        case What::kFrozenSet:
+        case What::kText:
+        case What::kBytes:
+        case What::kByteArray:
+            // weights_only loading unpacks whatever has items.
+            if (audit_.problem.empty()) {
+                audit_.problem = what;
+                audit_.problem_at = at_;
+            }
+            return;
+        default:
+            problem(std::string(what));
+    }
 }
-
-}  // namespace
 
 void Auditor::stack_global() {
     const Symbol name = pop();
@@ -76,7 +92,7 @@ bool Auditor::step_calls(unsigned char opcode) {
         case 'R': {
             const Symbol args = pop();
             const Symbol target = pop();
-            if (is_no_tuple(args)) problem("REDUCE with what is no tuple");
+            check_arguments(args, "REDUCE with what is no tuple");
             check_callable(target);
             call(AuditedCall::How::kCalled, target, &args, none);
             push(encoded_text(target, args));
@@ -85,7 +101,7 @@ bool Auditor::step_calls(unsigned char opcode) {
         case 0x81: {
             const Symbol args = pop();
             const Symbol target = pop();
-            if (is_no_tuple(args)) problem("NEWOBJ with what is no tuple");
+            check_arguments(args, "NEWOBJ with what is no tuple");
             check_callable(target, true);
             call(AuditedCall::How::kMade, target, &args, none);
             push(result_of(target, What::kObject));

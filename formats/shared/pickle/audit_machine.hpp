@@ -156,6 +156,7 @@ private:
     Symbol encoded_text(const Symbol& target, const Symbol& args);
     std::string_view name_of(const Symbol& symbol) const;
     void check_callable(const Symbol& target, bool must_be_class = false);
+    void check_arguments(const Symbol& args, std::string_view what);
     void check_build(const Symbol& target);
     void check_items(const Symbol& target);
     void check_key(const Symbol& key);

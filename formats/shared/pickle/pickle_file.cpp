@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "formats/shared/pickle/dangerous.hpp"
+#include "libckpt/check.hpp"
 #include "libckpt/error.hpp"
 
 namespace ckpt {
@@ -74,18 +75,27 @@ Value PickleFile::read(std::size_t offset_bytes, Pool& pool, PickleReaderHooks& 
     }
 }
 
-std::vector<Finding> verify_by_reading(const Format& format, const Source& source, const Context& context) {
+std::vector<Finding> verify_by_reading(const Format& format, const Source& source, VerifyLevel level,
+                                       const Context& context) {
     std::vector<Finding> findings;
     Context listening = context;
     listening.on_warning = [&findings](std::string_view text) {
         findings.push_back({Finding::Severity::kWarning, "", std::string(text)});
     };
     try {
-        format.read(source, listening);
+        const Document document = format.read(source, listening);
+        for (const Error& error : document.damage) findings.push_back(finding_of(error));
     } catch (const Error& error) {
         if (error.code() != ErrorCode::kDamaged) throw;
         findings.push_back({Finding::Severity::kDamage, "", error.message()});
+        return findings;
     }
+    if (level == VerifyLevel::kQuick || !source.head.starts_with(kGzipSignature)) return findings;
+    // Programs stop where the pickle does, and do not see what the checksum behind it says.
+    const Gunzipped gzip = gunzip(*File::blob(source.file), context.limits.max_header_bytes, context);
+    if (gzip.end == GzipEnd::kWhole) return findings;
+    std::erase_if(findings, [&](const Finding& finding) { return finding.what.starts_with(gzip.problem); });
+    findings.push_back({Finding::Severity::kDamage, "", gzip.problem});
     return findings;
 }
 

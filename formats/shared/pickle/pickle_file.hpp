@@ -49,8 +49,9 @@ private:
     Gunzipped gzip_;  // without its bytes
 };
 
-/// Reads, and gives what `read` warns of as findings.
-std::vector<Finding> verify_by_reading(const Format& format, const Source& source, const Context& context);
+/// Reads, and gives what `read` warns of as findings. Full: what is wrong with the gzip around is damage.
+std::vector<Finding> verify_by_reading(const Format& format, const Source& source, VerifyLevel level,
+                                       const Context& context);
 
 /// The plan of a file that is these bytes.
 WritePlan plan_of_bytes(std::string bytes);

@@ -1,4 +1,4 @@
-// Checking the bytes of a zip archive of torch.
+// Checking the bytes of a zip archive, member by member.
 #pragma once
 
 #include <memory>
@@ -13,6 +13,6 @@ namespace ckpt {
 std::optional<Finding> absent_checksums(const std::shared_ptr<const File>& file, const Context& context);
 
 /// Reads every member and compares checksums.
-std::vector<Finding> verify_torch_zip(const std::shared_ptr<const File>& file, const Context& context);
+std::vector<Finding> verify_zip_members(const std::shared_ptr<const File>& file, const Context& context);
 
 }  // namespace ckpt
