@@ -25,6 +25,17 @@ std::size_t character_bytes(std::string_view text, std::size_t at) {
     return 0;
 }
 
+void append_utf8(std::string& text, char32_t code) {
+    if (code < 0x80) {
+        text += static_cast<char>(code);
+        return;
+    }
+    const int more = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
+    constexpr unsigned char kFirst[] = {0, 0xc0, 0xe0, 0xf0};
+    text += static_cast<char>(kFirst[more] | (code >> (6 * more)));
+    for (int i = more - 1; i >= 0; --i) text += static_cast<char>(0x80 | (code >> (6 * i) & 0x3f));
+}
+
 bool is_strict_utf8(std::string_view text) {
     for (std::size_t at = 0; at < text.size();) {
         const std::size_t size = character_bytes(text, at);

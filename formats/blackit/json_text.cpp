@@ -10,6 +10,7 @@
 #include "formats/shared/pickle/text.hpp"
 #include "libckpt/elements.hpp"
 #include "libckpt/error.hpp"
+#include "libckpt/utf8.hpp"
 
 namespace ckpt {
 namespace {
@@ -85,23 +86,6 @@ private:
             code = code * 16 + static_cast<unsigned>(digit);
         }
         return code;
-    }
-    static void append_utf8(std::string& out, unsigned code) {
-        if (code < 0x80) {
-            out += static_cast<char>(code);
-        } else if (code < 0x800) {
-            out += static_cast<char>(0xc0 | code >> 6);
-            out += static_cast<char>(0x80 | (code & 0x3f));
-        } else if (code < 0x10000) {
-            out += static_cast<char>(0xe0 | code >> 12);
-            out += static_cast<char>(0x80 | (code >> 6 & 0x3f));
-            out += static_cast<char>(0x80 | (code & 0x3f));
-        } else {
-            out += static_cast<char>(0xf0 | code >> 18);
-            out += static_cast<char>(0x80 | (code >> 12 & 0x3f));
-            out += static_cast<char>(0x80 | (code >> 6 & 0x3f));
-            out += static_cast<char>(0x80 | (code & 0x3f));
-        }
     }
     std::string string() {
         ++at_;

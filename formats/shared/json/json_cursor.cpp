@@ -15,17 +15,6 @@ bool is_digit(char c) {
     return c >= '0' && c <= '9';
 }
 
-void append_utf8(std::string& out, char32_t c) {
-    if (c < 0x80) {
-        out += static_cast<char>(c);
-        return;
-    }
-    const int more = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
-    constexpr unsigned char kFirst[] = {0, 0xc0, 0xe0, 0xf0};
-    out += static_cast<char>(kFirst[more] | (c >> (6 * more)));
-    for (int i = more - 1; i >= 0; --i) out += static_cast<char>(0x80 | (c >> (6 * i) & 0x3f));
-}
-
 }  // namespace
 
 void JsonCursor::fail(std::string_view why) const {

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "libckpt/error.hpp"
+#include "libckpt/utf8.hpp"
 
 namespace ckpt {
 namespace {
@@ -116,32 +117,18 @@ private:
                 result += c;
                 return;
             case 'x':
-                return append_utf8(result, digits(2));
+                return append(result, digits(2));
             case 'u':
-                return append_utf8(result, digits(4));
+                return append(result, digits(4));
             case 'U':
-                return append_utf8(result, digits(8));
+                return append(result, digits(8));
             default:
                 damaged("an unknown escape");
         }
     }
-    void append_utf8(std::string& result, std::uint32_t code) const {
+    void append(std::string& result, std::uint32_t code) const {
         if (code > 0x10ffff) damaged("an escape beyond Unicode");
-        if (code < 0x80) {
-            result += static_cast<char>(code);
-        } else if (code < 0x800) {
-            result += static_cast<char>(0xc0 | code >> 6);
-            result += static_cast<char>(0x80 | (code & 0x3f));
-        } else if (code < 0x10000) {
-            result += static_cast<char>(0xe0 | code >> 12);
-            result += static_cast<char>(0x80 | (code >> 6 & 0x3f));
-            result += static_cast<char>(0x80 | (code & 0x3f));
-        } else {
-            result += static_cast<char>(0xf0 | code >> 18);
-            result += static_cast<char>(0x80 | (code >> 12 & 0x3f));
-            result += static_cast<char>(0x80 | (code >> 6 & 0x3f));
-            result += static_cast<char>(0x80 | (code & 0x3f));
-        }
+        append_utf8(result, code);
     }
 
     Value sequence(int depth) {
