@@ -1,10 +1,10 @@
 // One class for all of them: they differ in how they are told and read.
 #include "formats/torch/neighbours.hpp"
 
+#include "formats/shared/zip/verify_zip.hpp"
 #include "formats/torch/legacy.hpp"
 #include "formats/torch/read_zip.hpp"
 #include "formats/torch/tar.hpp"
-#include "formats/shared/zip/verify_zip.hpp"
 #include "libckpt/error.hpp"
 
 namespace ckpt {
