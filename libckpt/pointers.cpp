@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -65,6 +66,26 @@ std::optional<Pointer> parse_pointer(std::string_view name, std::string_view byt
     return Pointer{std::string(name), std::string(target)};
 }
 
+std::optional<std::string> best_of_trainer_state(std::string_view text) {
+    constexpr std::string_view kKey = "\"best_model_checkpoint\"";
+    const std::size_t key = text.find(kKey);
+    if (key == std::string_view::npos) return std::nullopt;
+    text = trimmed(text.substr(key + kKey.size()));
+    if (!text.starts_with(':')) return std::nullopt;
+    text = trimmed(text.substr(1));
+    if (!text.starts_with('"')) return std::nullopt;  // null: there is none yet
+    std::string path;
+    for (std::size_t i = 1; i < text.size(); ++i) {
+        if (text[i] == '"') {
+            std::string name(last_component(path));
+            return name.empty() ? std::nullopt : std::optional(std::move(name));
+        }
+        if (text[i] == '\\') ++i;
+        if (i < text.size()) path += text[i];
+    }
+    return std::nullopt;
+}
+
 std::vector<Pointer> read_pointers(const std::string& folder) {
     std::vector<Pointer> pointers;
     for (const std::string_view name : kNames) {
@@ -80,7 +101,9 @@ std::vector<Pointer> read_pointers(const std::string& folder) {
     return pointers;
 }
 
-std::vector<JudgedPointer> judge_pointers(RunFolder& folder, const std::string& path) {
+namespace {
+
+std::vector<JudgedPointer> judge_folder(RunFolder& folder, const std::string& path) {
     const CheckpointEntry* newest = folder.newest("", {});
     std::vector<JudgedPointer> judged;
     const auto in_folder = [&](std::string_view name) {
@@ -119,6 +142,27 @@ std::vector<JudgedPointer> judge_pointers(RunFolder& folder, const std::string& 
             if (match && match->is_alias && match->scheme == "last" && entry.path == in_folder(entry.name()))
                 judge(alias, std::string(entry.name()), &entry);
         }
+    }
+    return judged;
+}
+
+}  // namespace
+
+std::vector<JudgedPointer> judge_pointers(RunFolder& folder, const std::string& path, const ScanOptions& options,
+                                          const Context& context) {
+    if (!options.recursive) return judge_folder(folder, path);
+    // Each folder by itself: the newest of another run is none of its business.
+    std::set<std::string> folders;
+    for (const CheckpointEntry& entry : folder.checkpoints()) {
+        const std::string parent = fs::path(entry.path).parent_path().string();
+        folders.insert(parent.empty() ? "." : parent);
+    }
+    ScanOptions own = options;
+    own.recursive = false;
+    std::vector<JudgedPointer> judged;
+    for (const std::string& place : folders) {
+        RunFolder run = RunFolder::scan(place, own, context);
+        for (JudgedPointer& pointer : judge_folder(run, place)) judged.push_back(std::move(pointer));
     }
     return judged;
 }

@@ -22,6 +22,10 @@ struct Pointer {
 /// "checkpoint" (TensorFlow: `model_checkpoint_path: "..."`).
 std::optional<Pointer> parse_pointer(std::string_view name, std::string_view bytes);
 
+/// Last component of the path that a `trainer_state.json` (Hugging Face) has as its `best_model_checkpoint`, or
+/// nullopt.
+std::optional<std::string> best_of_trainer_state(std::string_view text);
+
 /// All pointers of a folder that can be read, by name. Opens regular files of those names only.
 std::vector<Pointer> read_pointers(const std::string& folder);
 
@@ -37,7 +41,9 @@ struct JudgedPointer {
     std::string newest;  ///< name of the newest checkpoint; empty where there is none
 };
 
-/// The pointer files of a folder, and its links that call themselves the last. `folder` is what was scanned at `path`.
-std::vector<JudgedPointer> judge_pointers(RunFolder& folder, const std::string& path);
+/// The pointer files of a folder, and its links that call themselves the last, and where the scan was recursive those
+/// of each folder below that holds checkpoints. `folder` is what was scanned at `path` with `options`.
+std::vector<JudgedPointer> judge_pointers(RunFolder& folder, const std::string& path, const ScanOptions& options,
+                                          const Context& context);
 
 }  // namespace ckpt

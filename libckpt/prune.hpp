@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "libckpt/check.hpp"
+#include "libckpt/identity.hpp"
 #include "libckpt/pointers.hpp"
 #include "libckpt/retention.hpp"
 #include "libckpt/roles.hpp"
@@ -18,6 +19,7 @@ namespace ckpt {
 
 struct PruneOptions {
     KeepRules rules;
+    std::string root;    ///< the folder that was scanned
     std::string axis;    ///< what orders the checkpoints: as RunFolder::newest has it
     std::string metric;  ///< of `rules.best`: a number in the name, or a path in the file (of several the last element)
     double min_age_seconds = 0;
@@ -25,17 +27,9 @@ struct PruneOptions {
     VerifyLevel level = VerifyLevel::kQuick;
     bool removes_leftovers = false;
     std::vector<Role> stripped;  ///< what would be removed is written without these instead
-    std::string trash;           ///< a folder to move to; empty: remove
-};
-
-/// What tells a file or folder from one that was put in its place since.
-struct FileIdentity {
-    std::uint64_t device = 0;
-    std::uint64_t inode = 0;
-    std::uint64_t bytes = 0;
-    std::int64_t seconds = 0;
-    std::int64_t nanoseconds = 0;
-    bool operator==(const FileIdentity&) const = default;
+    std::string trash;           ///< a folder to move to, where each keeps its path below `root`; empty: remove
+    /// Asked for the metric of a checkpoint that has it neither in its name nor inside; may be empty.
+    std::function<std::optional<double>(const CheckpointEntry& entry, const std::string& metric)> metric_beside;
 };
 
 struct PruneSubject {
@@ -44,7 +38,15 @@ struct PruneSubject {
     CheckResult check;
     RetentionItem item;
     Verdict verdict;
-    std::optional<FileIdentity> identity;
+    std::optional<Identity> identity;
+    std::vector<std::string> dropped;  ///< for kStrip: files that hold nothing but what is to go
+};
+
+/// What an interrupted save or removal left.
+struct Leftover {
+    std::string path;
+    std::uint64_t bytes = 0;
+    std::string why;
 };
 
 class PrunePlan {
@@ -56,16 +58,16 @@ public:
 
     const std::vector<PruneSubject>& subjects() const noexcept { return subjects_; }
     /// Leftovers of interrupted saves that are to be removed, oldest names first.
-    const std::vector<std::string>& leftovers() const noexcept { return leftovers_; }
+    const std::vector<Leftover>& leftovers() const noexcept { return leftovers_; }
     /// Pointers that name what is not there.
     const std::vector<Pointer>& stale_pointers() const noexcept { return stale_; }
     std::size_t count(PruneSubject::Action action) const;
     bool has_work() const { return !leftovers_.empty() || count(PruneSubject::Action::kKeep) != subjects_.size(); }
-    bool keeps_nothing() const {
-        return !subjects_.empty() && count(PruneSubject::Action::kRemove) == subjects_.size();
-    }
-    /// Of what is to be removed.
+    /// Folders that have checkpoints, all of which are to be removed.
+    std::vector<std::string> emptied_folders() const;
+    /// Of the checkpoints that are to be removed.
     std::uint64_t removed_bytes() const;
+    std::uint64_t leftover_bytes() const;
 
     /// What could not be done: path and reason.
     using Failures = std::vector<std::pair<std::string, std::string>>;
@@ -76,27 +78,33 @@ public:
     /// Writes a document in place of the file it was read from, atomically; throws Error.
     using Rewrite = std::function<void(const Document& document, const std::string& path)>;
     /// The oldest first, each looked at once more: what has changed since the plan was made is left alone, and so is
-    /// everything of a series whose newest valid checkpoint has. Goes on where one fails. Throws Error (kCancelled),
-    /// (kOutput) where the trash cannot be made.
+    /// everything of a series whose newest valid checkpoint has, and what a link or pointer has come to lead to. Goes
+    /// on where one fails. Throws Error (kCancelled), (kOutput) where the trash cannot be made.
     Done carry_out(const Rewrite& rewrite);
 
 private:
     void take(const RunFolder& folder);
+    void take_leftovers(const RunFolder& folder);
+    void finish_removals();
+    void choose_axes();
     void protect_targets();
-    void check_all();
+    void check_all(const RunFolder& folder);
     void find_metrics();
     void decide();
     void spare_stripped();
+    std::string why_not_stripped(PruneSubject& subject, const Context& context) const;
     void remove(const PruneSubject& subject, const Rewrite& rewrite, Done& done);
     void strip(const PruneSubject& subject, const Rewrite& rewrite, Done& done) const;
     void take_away(const std::vector<std::string>& paths) const;
+    bool is_in_trash(const std::string& path) const;
+    std::vector<const CheckpointEntry*> entries() const;
     const PruneSubject* newest_valid_of(const PruneSubject& subject) const;
 
     const Registry& registry_;
     PruneOptions options_;
     Context context_;
     std::vector<PruneSubject> subjects_;
-    std::vector<std::string> leftovers_;
+    std::vector<Leftover> leftovers_;
     std::vector<Pointer> stale_;
 };
 

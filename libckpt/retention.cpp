@@ -153,7 +153,9 @@ private:
                 if (items_[i].index == index) keep(i, fmt::format("index {}", index_text(index)));
             }
             for (const std::string& glob : rules_.globs) {
-                if (Glob(glob).matches(items_[i].name)) keep(i, fmt::format("matches '{}'", glob));
+                if (Glob(glob).matches(items_[i].name) ||
+                    (!items_[i].path.empty() && Glob(glob).matches(items_[i].path)))
+                    keep(i, fmt::format("matches '{}'", glob));
             }
         }
     }

@@ -11,6 +11,7 @@ namespace ckpt {
 /// A checkpoint as retention sees it. Nothing here is looked up: the caller fills everything.
 struct RetentionItem {
     std::string name;             ///< what globs are matched against
+    std::string path;             ///< and its path below the folder; may be empty
     std::string series;           ///< rules apply to each series by itself
     std::optional<double> index;  ///< on the axis of the series: epoch, step, ...
     double time_seconds = 0;      ///< of the last modification, since 1970
@@ -27,8 +28,8 @@ enum class MetricMode : std::uint8_t { kMin, kMax };
 struct KeepRules {
     std::optional<std::uint64_t> last;
     bool first = false;
-    /// Those whose index is a multiple; with `closest` the one next to each multiple that lies within the indices of
-    /// the series, the later one of two.
+    /// Those whose index is a multiple; with `closest` of each multiple the one next to it, half a step away at most,
+    /// the later one of two.
     std::optional<double> every;
     bool closest = false;
     std::optional<std::uint64_t> best;  ///< by `RetentionItem::metric`; what has none is kept, as nobody knows

@@ -12,6 +12,7 @@
 #include "tools/inspect_json.hpp"
 #include "tools/inspect_search.hpp"
 #include "tools/text.hpp"
+#include "tools/trainer_json.hpp"
 
 namespace ckpt {
 namespace {
@@ -111,7 +112,7 @@ CheckpointFacts facts_by_name(const Session& session, const CheckpointEntry& ent
     return facts;
 }
 
-CheckpointFacts facts_by_reading(const Session& session, const CheckpointEntry& entry) {
+CheckpointFacts facts_by_reading(const Session& session, const CheckpointEntry& entry, const EntryChecker& checker) {
     CheckpointFacts facts = facts_by_name(session, entry);
     Context context = session.context();
     context.on_warning = nullptr;
@@ -128,6 +129,7 @@ CheckpointFacts facts_by_reading(const Session& session, const CheckpointEntry& 
         for (const Role role : held) facts.holds += (facts.holds.empty() ? "" : ", ") + std::string(role_name(role));
         facts.parameters = count_totals(document).parameters;
         facts.inside = inside_index(document.root);
+        if (facts.inside.is_empty()) facts.inside = index_of_trainer_state(entry);
         if (RunFacts run = run_facts_of(document); !run.is_empty()) {
             if (run.timestamp.empty()) run.timestamp = facts.run.timestamp;
             if (run.dataset_config.empty()) run.dataset_config = facts.run.dataset_config;
@@ -137,6 +139,20 @@ CheckpointFacts facts_by_reading(const Session& session, const CheckpointEntry& 
         if (error.code() == ErrorCode::kCancelled) throw;
         facts.state = error.code() == ErrorCode::kDamaged ? "damaged" : "unreadable";
         facts.why = error.message();
+    }
+    if (!entry.is_folder && entry.others.empty()) return facts;
+    const bool is_whole = facts.state == "ok";
+    const bool is_of_others = facts.state == "unreadable" && entry.is_folder;
+    if (!is_whole && !is_of_others) return facts;
+    const CheckResult rest = is_whole ? checker.check_rest(entry, VerifyLevel::kQuick, context)
+                                      : checker.check(entry, VerifyLevel::kQuick, context);
+    if (rest.state == CheckResult::State::kValid && is_of_others) {
+        facts.state = "ok";
+        facts.why.clear();
+        facts.format = rest.layout;
+    } else if (rest.state == CheckResult::State::kDamaged) {
+        facts.state = "damaged";
+        facts.why = rest.why;
     }
     return facts;
 }

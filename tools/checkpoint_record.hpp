@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "libckpt/check_entry.hpp"
 #include "libckpt/inside_index.hpp"
 #include "libckpt/pointers.hpp"
 #include "libckpt/run_facts.hpp"
@@ -35,8 +36,8 @@ std::optional<NameMatch> rolling_match(const Session& session, const std::string
 
 /// By name only.
 CheckpointFacts facts_by_name(const Session& session, const CheckpointEntry& entry);
-/// Opens the checkpoint; an unreadable one is a fact, not an error.
-CheckpointFacts facts_by_reading(const Session& session, const CheckpointEntry& entry);
+/// Opens the checkpoint, and looks at the files that belong to it; an unreadable one is a fact, not an error.
+CheckpointFacts facts_by_reading(const Session& session, const CheckpointEntry& entry, const EntryChecker& checker);
 
 /// One JSON object, the fields of DESIGN's `ls`; indented by `indent` spaces, or on one line for -1.
 std::string record_json(const CheckpointEntry& entry, const CheckpointFacts& facts, int indent);

@@ -1,7 +1,7 @@
 // ckpt last: the path of the newest checkpoint, for shell scripts.
 #include <CLI/CLI.hpp>
 
-#include "libckpt/check.hpp"
+#include "libckpt/check_entry.hpp"
 #include "tools/checkpoint_record.hpp"
 #include "tools/command.hpp"
 #include "tools/options.hpp"
@@ -31,7 +31,7 @@ public:
         auto folder = RunFolder::scan(dir_, folder_.scan_options(session), session.context());
         const auto candidates = folder.candidates(folder_.axis, bound_.bound());
         if (candidates.empty()) return session.no(fmt::format("{}: no checkpoint{}", dir_, bound_.bound().phrase()));
-        const CheckpointEntry* newest = valid_ ? newest_valid(session, candidates) : candidates.back();
+        const CheckpointEntry* newest = valid_ ? newest_valid(session, folder, candidates) : candidates.back();
         if (newest == nullptr) {
             throw_error(ErrorCode::kDamaged, "{}: {} checkpoint{}{}, none of them valid", dir_, candidates.size(),
                         candidates.size() == 1 ? "" : "s", bound_.bound().phrase());
@@ -40,7 +40,9 @@ public:
             return session.no(fmt::format("{}: {} has no index", dir_, newest->name()));
         if (json_) {
             folder.stat();
-            session.print(record_json(*newest, facts_by_name(session, *newest), 2));
+            CheckpointFacts facts = facts_by_name(session, *newest);
+            if (valid_) facts.state = "ok";
+            session.print(record_json(*newest, facts, 2));
         } else if (index_) {
             session.print(index_text(index_of(folder, *newest)));
         } else if (next_) {
@@ -53,10 +55,12 @@ public:
 
 private:
     /// Says of each that is passed over why.
-    const CheckpointEntry* newest_valid(Session& session, const std::vector<const CheckpointEntry*>& candidates) const {
+    const CheckpointEntry* newest_valid(Session& session, const RunFolder& folder,
+                                        const std::vector<const CheckpointEntry*>& candidates) const {
+        const EntryChecker checker(session.registry(), folder.checkpoints());
         for (auto it = candidates.rbegin(); it != candidates.rend(); ++it) {
             const auto level = full_ ? VerifyLevel::kFull : VerifyLevel::kQuick;
-            const CheckResult result = check_checkpoint(session.registry(), (*it)->path, level, session.context());
+            const CheckResult result = checker.check(**it, level, session.context());
             if (result.state == CheckResult::State::kValid) return *it;
             session.error(fmt::format("skipped {}: {}", printable((*it)->path), printable(result.why)));
         }

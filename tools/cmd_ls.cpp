@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <optional>
 
-#include "libckpt/check.hpp"
+#include "libckpt/check_entry.hpp"
 #include "libckpt/parallel.hpp"
 #include "tools/checkpoint_record.hpp"
 #include "tools/command.hpp"
@@ -50,12 +50,16 @@ public:
             print_indices(session, entries);
         } else {
             std::vector<CheckpointFacts> facts(entries.size());
+            const EntryChecker checker(session.registry(), entries);
             opened_ = long_ || (!json_ && entries.size() <= kMostOpened);
             if (opened_) {
                 for_each_parallel(entries.size(), session.context(),
-                                  [&](std::size_t i) { facts[i] = facts_by_reading(session, entries[i]); });
+                                  [&](std::size_t i) { facts[i] = facts_by_reading(session, entries[i], checker); });
             } else {
-                for (std::size_t i = 0; i < entries.size(); ++i) facts[i] = facts_by_name(session, entries[i]);
+                for (std::size_t i = 0; i < entries.size(); ++i) {
+                    facts[i] = facts_by_name(session, entries[i]);
+                    if (valid_) facts[i].state = "ok";
+                }
             }
             if (json_) {
                 session.print(list_json(entries, facts, skipped, pointers_));
@@ -87,7 +91,7 @@ private:
                 if (!indices_ && !null_) {
                     folder.stat();
                     if (!is_one && folder_.series.empty()) {
-                        for (JudgedPointer& pointer : judge_pointers(folder, path))
+                        for (JudgedPointer& pointer : judge_pointers(folder, path, options, session.context()))
                             pointers_.push_back(std::move(pointer));
                     }
                 }
@@ -111,11 +115,12 @@ private:
     void keep_valid(Session& session, std::vector<CheckpointEntry>& entries) const {
         const auto level = full_ ? VerifyLevel::kFull : VerifyLevel::kQuick;
         std::vector<CheckResult> results(entries.size());
+        const EntryChecker checker(session.registry(), entries);
         for_each_parallel(entries.size(), session.context(), [&](std::size_t i) {
             Context quiet = session.context();
             quiet.on_warning = nullptr;
             quiet.on_progress = nullptr;
-            results[i] = check_checkpoint(session.registry(), entries[i].path, level, quiet);
+            results[i] = checker.check(entries[i], level, quiet);
         });
         std::vector<CheckpointEntry> sound;
         for (std::size_t i = 0; i < entries.size(); ++i) {

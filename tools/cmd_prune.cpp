@@ -11,6 +11,7 @@
 #include "tools/options.hpp"
 #include "tools/prune_report.hpp"
 #include "tools/text.hpp"
+#include "tools/trainer_json.hpp"
 
 namespace ckpt {
 namespace {
@@ -45,11 +46,13 @@ public:
             return session.no(fmt::format("{}: no checkpoint", dir_));
         for (const Pointer& pointer : plan.stale_pointers())
             session.say(fmt::format("{} names '{}', which is not there", pointer.name, printable(pointer.target)));
-        if (plan.keeps_nothing() && !allow_remove_all_) {
-            throw_error(ErrorCode::kRefused,
-                        "{}: nothing would be left; nothing was removed (--unsafe-allow-remove-all goes on)", dir_);
-        }
         if (!json_) print_prune_table(session, plan);
+        if (const auto emptied = plan.emptied_folders(); !emptied.empty() && !allow_remove_all_) {
+            if (json_) print_prune_json(session, plan, std::nullopt);
+            throw_error(ErrorCode::kRefused,
+                        "{}: nothing would be left; nothing was removed (--unsafe-allow-remove-all goes on)",
+                        emptied.front());
+        }
         const bool goes_on = plan.has_work() && !dry_run_;
         const bool is_agreed = goes_on && (yes_ || is_confirmed(session, plan));
         std::optional<PrunePlan::Done> done;
@@ -133,6 +136,8 @@ private:
         }
         // What is damaged or left over may go without a rule; then all that is sound stays.
         rules.all = rules.is_empty();
+        options_.root = dir_;
+        options_.metric_beside = metric_of_trainer_state;
         options_.axis = folder_.axis;
         options_.min_age_text = min_age_;
         options_.min_age_seconds = parse_duration(min_age_).value_or(0);

@@ -1,6 +1,7 @@
 // What becomes of each checkpoint, and why.
 #include "tools/prune_report.hpp"
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <string_view>
 #include <vector>
@@ -29,6 +30,11 @@ std::string joined(const std::vector<std::string>& texts) {
     return all;
 }
 
+Json number(double value) {
+    if (std::isfinite(value)) return value;
+    return std::isnan(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity";
+}
+
 Json record(const PruneSubject& subject) {
     Json files = Json::array({printable(subject.entry.path)});
     for (const std::string& path : subject.entry.others) files.push_back(printable(path));
@@ -46,7 +52,7 @@ Json record(const PruneSubject& subject) {
     if (index && index_text(*index).find_first_not_of("-0123456789") == std::string::npos)
         json["index"] = static_cast<std::int64_t>(*index);
     if (!subject.item.why_invalid.empty()) json["why"] = printable(subject.item.why_invalid);
-    if (subject.item.metric) json["metric"] = *subject.item.metric;
+    if (subject.item.metric) json["metric"] = number(*subject.item.metric);
     return json;
 }
 
@@ -58,7 +64,10 @@ std::string prune_summary(const PrunePlan& plan) {
     if (const std::size_t stripped = plan.count(Action::kStrip); stripped != 0)
         text += fmt::format(", strip {}", stripped);
     const std::size_t leftovers = plan.leftovers().size();
-    if (leftovers != 0) text += fmt::format(", remove {} leftover{}", leftovers, leftovers == 1 ? "" : "s");
+    if (leftovers != 0) {
+        text += fmt::format(", remove {} leftover{} ({})", leftovers, leftovers == 1 ? "" : "s",
+                            size_text(plan.leftover_bytes()));
+    }
     return text;
 }
 
@@ -75,8 +84,8 @@ void print_prune_table(Session& session, const PrunePlan& plan) {
         if (!subject.item.why_invalid.empty()) why += ": " + printable(subject.item.why_invalid);
         table.add({std::string(action_name(subject.action)), name, size_text(subject.item.bytes), why});
     }
-    for (const std::string& path : plan.leftovers())
-        table.add({"remove", printable(path), "", "leftover of an interrupted save"});
+    for (const Leftover& leftover : plan.leftovers())
+        table.add({"remove", printable(leftover.path), size_text(leftover.bytes), leftover.why});
     session.write(table.text() + prune_summary(plan) + "\n");
 }
 
@@ -84,7 +93,10 @@ void print_prune_json(Session& session, const PrunePlan& plan, const std::option
     Json records = Json::array();
     for (const PruneSubject& subject : plan.subjects()) records.push_back(record(subject));
     Json leftovers = Json::array();
-    for (const std::string& path : plan.leftovers()) leftovers.push_back(printable(path));
+    for (const Leftover& leftover : plan.leftovers()) leftovers.push_back(printable(leftover.path));
+    Json stale = Json::array();
+    for (const Pointer& pointer : plan.stale_pointers())
+        stale.push_back({{"name", printable(pointer.name)}, {"target", printable(pointer.target)}});
     Json failed = Json::array();
     if (done) {
         for (const auto& [path, why] : done->failures)
@@ -92,10 +104,11 @@ void print_prune_json(Session& session, const PrunePlan& plan, const std::option
     }
     session.print(Json({{"plan", records},
                         {"leftovers", leftovers},
+                        {"stale_pointers", stale},
                         {"keep", plan.count(Action::kKeep)},
                         {"remove", plan.count(Action::kRemove)},
                         {"strip", plan.count(Action::kStrip)},
-                        {"freed_bytes", done ? done->freed_bytes : plan.removed_bytes()},
+                        {"freed_bytes", done ? done->freed_bytes : plan.removed_bytes() + plan.leftover_bytes()},
                         {"done", done.has_value()},
                         {"failed", failed}})
                       .dump(2, ' ', false, Json::error_handler_t::replace));

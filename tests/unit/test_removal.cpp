@@ -79,6 +79,15 @@ TEST_CASE("pointer files name a checkpoint", "[pointers]") {
     CHECK(read_pointers(folder.below("nothing")).empty());
 }
 
+TEST_CASE("a trainer's state names its best checkpoint", "[pointers]") {
+    CHECK(best_of_trainer_state(R"({"a": 1, "best_model_checkpoint": "out/checkpoint-500/", "b": 2})") ==
+          "checkpoint-500");
+    CHECK(best_of_trainer_state(R"({"best_model_checkpoint":"a\\b\"c"})") == R"(a\b"c)");
+    for (const char* text : {"", "{}", R"({"best_model_checkpoint": null})", R"({"best_model_checkpoint": "never)",
+                             R"({"best_model_checkpoint": ""})", R"({"best_model_checkpoint")"})
+        CHECK_FALSE(best_of_trainer_state(text));
+}
+
 TEST_CASE("each number is worked on once, and an exception ends the work", "[parallel]") {
     for (const unsigned threads : {1u, 2u, 7u}) {
         Context context;
