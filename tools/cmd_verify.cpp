@@ -132,23 +132,29 @@ private:
     /// What no checksum tells: a run that has diverged saves whole files.
     static void check_values(const Document& document, const Session& session, std::vector<Finding>& findings) {
         walk(document.root, [&](const Visit& visit) {
-            if (!visit.value.is(Kind::kTensor) || visit.same_as != nullptr) return WalkStep::kInto;
-            const TensorNode& tensor = visit.value.tensor();
-            const auto count = tensor.element_count();
-            if (tensor.storage == nullptr || !count || *count == 0) return WalkStep::kInto;
-            const TensorStatistics found = statistics_of(tensor, session.context());
-            const auto add = [&](Finding::Severity severity, std::uint64_t number, std::string_view what) {
-                if (number == 0) return;
-                findings.push_back(
-                    {severity, visit.path, fmt::format("{} of {} elements {}", number, found.elements, what)});
-            };
-            add(Finding::Severity::kDamage, found.nan, "are NaN");
-            add(Finding::Severity::kDamage, found.infinite, "are infinite");
-            if (found.zeros == found.elements && found.elements > 1)
-                add(Finding::Severity::kNote, found.zeros, "are 0");
-            add(Finding::Severity::kNote, found.denormals, "are denormal");
+            if (visit.value.is(Kind::kTensor) && visit.same_as == nullptr)
+                check_numbers(visit.value.tensor(), visit.path, session, findings);
             return WalkStep::kInto;
         });
+    }
+
+    static void check_numbers(const TensorNode& tensor, const std::string& path, const Session& session,
+                              std::vector<Finding>& findings) {
+        const auto count = tensor.element_count();
+        if (tensor.storage == nullptr || !count || *count == 0) return;
+        const TensorStatistics found = statistics_of(tensor, session.context());
+        const bool is_complex = dtype_info(tensor.dtype).cls == DTypeClass::kComplex;  // both of its numbers count
+        const std::uint64_t numbers = found.elements * (is_complex ? 2 : 1);
+        const auto add = [&](Finding::Severity severity, std::uint64_t number, std::string_view what) {
+            if (number == 0) return;
+            findings.push_back({severity, path,
+                                fmt::format("{} of {} {} {}", number, numbers,
+                                            is_complex ? "numbers of complex elements" : "elements", what)});
+        };
+        add(Finding::Severity::kDamage, found.nan, "are NaN");
+        add(Finding::Severity::kDamage, found.infinite, "are infinite");
+        if (found.zeros == numbers && found.elements > 1) add(Finding::Severity::kNote, found.zeros, "are 0");
+        add(Finding::Severity::kNote, found.denormals, "are denormal");
     }
 
     void report(Session& session, const std::string& path, const std::string& layout,

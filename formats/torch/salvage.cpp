@@ -58,9 +58,10 @@ public:
         for (ZipArchive& archive : zip_archives_before(*bytes, bytes->size_bytes(), context)) {
             if (archive.begin != 0 || archive.entries.empty()) continue;
             entries = std::move(archive.entries);
-            is_sound = std::none_of(entries.begin(), entries.end(), [](const ZipEntry& entry) {
-                return !entry.problem.empty() || entry.local_name != entry.name;
-            });
+            is_sound =
+                archive.problems.empty() && std::none_of(entries.begin(), entries.end(), [](const ZipEntry& entry) {
+                    return !entry.problem.empty() || entry.local_name != entry.name;
+                });
             break;
         }
         has_directory_ = !entries.empty();
@@ -122,6 +123,7 @@ public:
     BlobPtr storage_bytes(const StorageId& id, const Context&) const override {
         Part part;
         BlobPtr blob = part_of(id, part);
+        if (blob == nullptr) blob = memory_blob("");  // of no bytes none can be missing
         if (part.whole_bytes < id.size_bytes) {
             BlobPtr rest = zero_blob(id.size_bytes - part.whole_bytes);
             blob = part.whole_bytes == 0 ? rest : joined_blob({slice_blob(blob, 0, part.whole_bytes), rest});
@@ -135,6 +137,9 @@ public:
         const auto found = parts_.find(storage.blob.get());
         return found != parts_.end() ? &found->second : nullptr;
     }
+
+    /// Storages that have no checksum.
+    std::uint64_t unchecked() const noexcept { return unchecked_; }
 
 private:
     BlobPtr part_of(const StorageId& id, Part& part) const {
@@ -179,6 +184,7 @@ private:
     void check(const StorageId& id, const ZipEntry& entry, const BlobPtr& blob, Part& part) const {
         part.whole_bytes = id.size_bytes;
         // torch writes 0 where it computes none.
+        if (check_ == SalvageCheck::kAll && entry.crc32 == 0 && id.size_bytes > 0) ++unchecked_;
         if (check_ == SalvageCheck::kNow || entry.crc32 == 0) return;
         const std::uint32_t crc = checksum_of(*blob, context_);
         if (crc == entry.crc32) return;
@@ -202,6 +208,7 @@ private:
     SalvageCheck check_;
     const Context& context_;
     bool is_big_ = false;
+    mutable std::uint64_t unchecked_ = 0;
     mutable std::unordered_map<const Blob*, Part> parts_;
 };
 
@@ -299,6 +306,7 @@ struct Salvaged {
     std::vector<std::pair<std::string, std::uint64_t>> whole;  ///< paths and bytes of tensors
     std::uint64_t whole_bytes = 0;
     std::uint64_t lost = 0;
+    std::string note;
 };
 
 Salvaged salvage(const Source& source, SalvageCheck check, const Context& context) {
@@ -320,6 +328,14 @@ Salvaged salvage(const Source& source, SalvageCheck check, const Context& contex
     const Remains remains(records, check, context);
     TorchRebuilder rebuilder(remains, context);
     PickleRemains read = read_pickle_remains(pickle, document.pool(), rebuilder, context);
+    const std::uint32_t crc = crc32(0, std::as_bytes(std::span(pickle.data(), pickle.size())));
+    if (!read.error && check == SalvageCheck::kAll && entry->crc32 != 0 && crc != entry->crc32) {
+        document.damage.emplace_back(
+            ErrorCode::kDamaged,
+            fmt::format(
+                "data.pkl has the checksum {:08x}, its bytes give {:08x}: names, shapes and values may be wrong",
+                entry->crc32, crc));
+    }
     if (read.error) {
         document.damage.emplace_back(
             ErrorCode::kDamaged,
@@ -349,13 +365,19 @@ Salvaged salvage(const Source& source, SalvageCheck check, const Context& contex
     });
     if (!lost.empty()) remove_lost(document, lost);
     settle_torch_values(document.root, context);
+    if (remains.unchecked() > 0) {
+        result.note = fmt::format("{} storages have no checksum: whether they hold what was saved is not to be told",
+                                  remains.unchecked());
+    }
     return result;
 }
 
 }  // namespace
 
 Document salvage_torch_zip(const Source& source, SalvageCheck check, const Context& context) {
-    return salvage(source, check, context).document;
+    Salvaged found = salvage(source, check, context);
+    if (!found.note.empty()) context.note(found.note);
+    return std::move(found.document);
 }
 
 std::vector<Finding> survey_torch_zip(const Source& source, SalvageCheck check, const Context& context) {
@@ -367,6 +389,7 @@ std::vector<Finding> survey_torch_zip(const Source& source, SalvageCheck check, 
     }
     for (const auto& [path, bytes] : found.whole)
         findings.push_back({Finding::Severity::kNote, path, fmt::format("is whole, {} bytes", bytes)});
+    if (!found.note.empty()) findings.push_back({Finding::Severity::kNote, "", found.note});
     findings.push_back({Finding::Severity::kNote, "",
                         fmt::format("{} of {} tensors that are named are whole, {} bytes{}", found.whole.size(),
                                     found.whole.size() + found.lost, found.whole_bytes,

@@ -617,7 +617,7 @@ def check_benign(folder):
         "pop": b"N0N", "dup": b"N2\x86", "memo": b"Nq\x05h\x05\x86", "missing_memo": b"h\x05", "binstring": b"T\1\0\0\0a", "short_binstring": b"U\1a", "binbytes": b"B\1\0\0\0a", "long4": b"\x8b\1\0\0\0\1", "text_int": b"I1\n",
         "stack_global": b"X\x0b\0\0\0collectionsX\x0b\0\0\0OrderedDict\x93)R", "state_of_name": b"ccollections\nOrderedDict\n}b", "persistent_text": b"X\1\0\0\0aQ", "odd_items": b"}(K\x01u", "python_2": b"c__builtin__\nset\n]\x85R",
         "python_2_copy_reg": b"ccopy_reg\n_reconstructor\n", "encode": b"c_codecs\nencode\nX\1\0\0\0aX\6\0\0\0latin1\x86R", "items_of_encoded": b"c_codecs\nencode\nX\1\0\0\0aX\6\0\0\0latin1\x86RK\0K\1s",
-        "list_of_arguments": b"ctorch\nSize\n](K\1K\2eR", "list_as_key": b"}]Ns", "new_of_function": b"ctorch._utils\n_rebuild_tensor\n)\x81", "blocked": b"cos\nsystem\n",
+        "list_of_arguments": b"ccollections\nOrderedDict\n]R", "list_as_key": b"}]Ns", "new_of_function": b"ctorch._utils\n_rebuild_tensor\n)\x81", "blocked": b"cos\nsystem\n",
     }.items():
         path = folder / "by_hand.pt"
         path.write_bytes(replace_member(archive.getvalue(), "archive/data.pkl", b"\x80\x02" + body + b"."))

@@ -366,6 +366,12 @@ private:
     }
     void step(unsigned char opcode);
     void text_opcode(unsigned char opcode);
+    /// Of GLOBAL and INST.
+    std::string name_line() {
+        std::string text(line());
+        if (!is_utf8_with_surrogates(text)) damaged("a name that is not UTF-8");
+        return text;
+    }
     void stack_global() {
         const Value name = pop();
         const Value module = pop();
@@ -564,8 +570,8 @@ void Machine::step(unsigned char opcode) {
             return get(number(4));
         // Globals, calls, state.
         case 'c': {
-            const std::string module(line());
-            const std::string name(line());
+            const std::string module = name_line();
+            const std::string name = name_line();
             return push(global(module, name, {}, {}));
         }
         case 0x93:
@@ -588,8 +594,8 @@ void Machine::step(unsigned char opcode) {
             return push(construct(Recipe::How::kNew, callee, args, kwargs));
         }
         case 'i': {
-            const std::string module(line());
-            const std::string name(line());
+            const std::string module = name_line();
+            const std::string name = name_line();
             const Value callee = global(module, name, {}, {});
             return push(construct(Recipe::How::kCall, callee, pool_.tuple(pop_mark())));
         }
