@@ -111,7 +111,14 @@ public:
         std::sort(links.begin(), links.end(), [](const RawEntry& a, const RawEntry& b) { return a.name < b.name; });
         std::sort(below.begin(), below.end());
         if (!links.empty()) resolve_links(path, first, links);
-        for (const auto& next : below) folder(next);
+        for (const auto& next : below) {
+            try {
+                folder(next);
+            } catch (const Error& error) {
+                if (error.code() != ErrorCode::kNotFound) throw;
+                skipped_.push_back({next, error.message()});  // its neighbours are looked at all the same
+            }
+        }
     }
 
     /// A folder that is rewritten by every save; false for anything else.

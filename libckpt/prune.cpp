@@ -207,12 +207,23 @@ void PrunePlan::take(const RunFolder& folder) {
 
 void PrunePlan::take_leftovers(const RunFolder& folder) {
     const double now = now_seconds();
-    for (const SkippedEntry& skipped : folder.skipped()) {
-        if (!skipped.why.starts_with("leftover") || is_in_trash(skipped.path)) continue;
-        const auto identity = identity_of(skipped.path);
-        if (!identity) continue;
+    const auto take = [&](const std::string& path, const std::string& why) {
+        const auto identity = identity_of(path);
+        if (!identity) return;
         if (now - static_cast<double>(identity->newest_nanoseconds) * 1e-9 >= options_.min_age_seconds)
-            leftovers_.push_back({skipped.path, identity->bytes, skipped.why});
+            leftovers_.push_back({path, identity->bytes, why});
+    };
+    for (const SkippedEntry& skipped : folder.skipped()) {
+        if (skipped.why.starts_with("leftover") && !is_in_trash(skipped.path)) take(skipped.path, skipped.why);
+    }
+    // What was to be stripped of a folder.
+    for (const PruneSubject& subject : subjects_) {
+        std::error_code error;
+        if (!subject.entry.is_folder) continue;
+        for (fs::directory_iterator it(subject.entry.path, error), end; !error && it != end; it.increment(error)) {
+            if (!name_before_removal(it->path().filename().string()).empty())
+                take(it->path().string(), "leftover of an interrupted removal");
+        }
     }
 }
 
@@ -482,6 +493,7 @@ PrunePlan::Done PrunePlan::carry_out(const Rewrite& rewrite) {
     }
     for (const Leftover& leftover : leftovers_) {
         attempt(leftover.path, [&] {
+            if (!identity_of(leftover.path)) return;  // writing anew clears away what it finds of itself
             take_away({leftover.path});
             done.freed_bytes += leftover.bytes;
         });

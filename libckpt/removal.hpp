@@ -12,8 +12,9 @@ namespace ckpt {
 /// what was renamed by then keeps that name, unless nothing but renaming was done: then it is undone.
 void remove_unit(const std::vector<std::string>& paths);
 
-/// Moves them into `folder`, which must be there. Throws Error (kRefused) when a name is taken there, before anything
-/// is moved, and Error (kOutput) as above. Between file systems each is copied, synced and then removed.
+/// Moves them into `folder`, which must be there, by way of hidden leftovers as above; the one that gives it its name
+/// comes last. Throws Error (kRefused) when a name is taken there, before anything is moved, and Error (kOutput); then
+/// all have their names back. Between file systems each is copied, synced and then removed.
 void move_unit(const std::vector<std::string>& paths, const std::string& folder);
 
 }  // namespace ckpt

@@ -32,6 +32,9 @@ struct CheckpointEntry {
 struct SkippedEntry {
     std::string path;
     std::string why;
+
+    /// A folder below the one that was scanned.
+    bool is_unreadable() const { return why.starts_with("cannot be read"); }
 };
 
 /// Which checkpoint is wanted, by its index on an axis.

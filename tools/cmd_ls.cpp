@@ -96,6 +96,11 @@ private:
                     }
                 }
                 skipped.insert(skipped.end(), folder.skipped().begin(), folder.skipped().end());
+                for (const SkippedEntry& below : folder.skipped()) {
+                    if (!below.is_unreadable()) continue;
+                    session.error(fmt::format("{}: {}", below.path, below.why));
+                    failure_ = ExitCode::kInput;
+                }
                 auto found = std::move(folder).take_checkpoints();
                 entries.insert(entries.end(), std::make_move_iterator(found.begin()),
                                std::make_move_iterator(found.end()));

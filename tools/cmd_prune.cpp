@@ -41,7 +41,13 @@ public:
         require_folder(dir_);
         ScanOptions scan = folder_.scan_options(session);
         scan.recursive = recursive_;
-        PrunePlan plan = look(session, RunFolder::scan(dir_, scan, session.context()));
+        RunFolder folder = RunFolder::scan(dir_, scan, session.context());
+        for (const SkippedEntry& below : folder.skipped()) {
+            if (!below.is_unreadable()) continue;
+            session.error(fmt::format("{}: {}", below.path, below.why));
+            best_ = ExitCode::kInput;
+        }
+        PrunePlan plan = look(session, std::move(folder));
         if (plan.subjects().empty() && plan.leftovers().empty())
             return session.no(fmt::format("{}: no checkpoint", dir_));
         for (const Pointer& pointer : plan.stale_pointers())
@@ -58,8 +64,8 @@ public:
         std::optional<PrunePlan::Done> done;
         if (is_agreed) done = carry_out(session, plan);
         if (json_) print_prune_json(session, plan, done);
-        if (!goes_on) return ExitCode::kYes;
-        return !is_agreed ? ExitCode::kRefused : done->failures.empty() ? ExitCode::kYes : ExitCode::kPartly;
+        if (!goes_on) return best_;
+        return !is_agreed ? ExitCode::kRefused : done->failures.empty() ? best_ : ExitCode::kPartly;
     }
 
 private:
@@ -187,6 +193,7 @@ private:
     std::vector<std::string> strip_;
     PruneOptions options_;
     FolderOptions folder_;
+    ExitCode best_ = ExitCode::kYes;  // where all is done
     bool full_ = false;
     bool allow_remove_all_ = false;
     bool dry_run_ = false;
