@@ -91,12 +91,13 @@ public:
             }
         }
         if (json_) session.print(nlohmann::ordered_json{{"files", records_}}.dump(2, ' ', false, kReplace));
-        if (!json_ && !jsonl_ && scanned_ > 1) {
-            session.print(fmt::format("{} files: {}", scanned_,
+        if (!json_ && !jsonl_ && scanned_ + unread_ > 1) {
+            session.print(fmt::format("{} files: {}{}", scanned_ + unread_,
                                       more_ == 0 && damaged_ == 0 ? "nothing but tensors and plain data"
                                                                   : fmt::format("{} with more than tensors and plain "
                                                                                 "data, {} damaged",
-                                                                                more_, damaged_)));
+                                                                                more_, damaged_),
+                                      unread_ == 0 ? "" : fmt::format(", {} could not be read", unread_)));
         }
         if (more_ > 0) return ExitCode::kNo;
         if (damaged_ > 0) return ExitCode::kDamaged;
@@ -164,7 +165,7 @@ private:
             error.in_file(path);
             session.error(error.what());
             const ExitCode code = exit_code(error.code());
-            if (error.code() == ErrorCode::kDamaged) ++damaged_;
+            ++(error.code() == ErrorCode::kDamaged ? damaged_ : unread_);
             if (worst_ == ExitCode::kYes) worst_ = code;
         }
     }
@@ -194,6 +195,7 @@ private:
     bool jsonl_ = false;
     nlohmann::ordered_json records_ = nlohmann::ordered_json::array();
     std::size_t scanned_ = 0;
+    std::size_t unread_ = 0;
     std::size_t more_ = 0;
     std::size_t damaged_ = 0;
     ExitCode worst_ = ExitCode::kYes;

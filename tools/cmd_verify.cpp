@@ -52,13 +52,14 @@ public:
             }
         }
         if (json_) session.print(nlohmann::ordered_json{{"checkpoints", records_}}.dump(2, ' ', false, kReplace));
-        if (!json_ && checked_ > 1) {
-            session.print(fmt::format("{} checkpoints, {}", checked_,
-                                      damaged_ == 0 ? "none damaged" : fmt::format("{} damaged", damaged_)));
+        if (!json_ && checked_ + unread_ > 1) {
+            const std::string unread = unread_ == 0 ? "" : fmt::format(", {} could not be read", unread_);
+            session.print(fmt::format("{} checkpoints, {}{}", checked_ + unread_,
+                                      damaged_ == 0 ? "none damaged" : fmt::format("{} damaged", damaged_), unread));
         }
         if (damaged_ > 0) return ExitCode::kNo;
         if (worst_ != ExitCode::kYes) return worst_;
-        if (checked_ == 0) throw_error(ErrorCode::kNotFound, "{}: no checkpoint to verify", paths_.front());
+        if (checked_ + unread_ == 0) throw_error(ErrorCode::kNotFound, "{}: no checkpoint to verify", paths_.front());
         return ExitCode::kYes;
     }
 
@@ -124,6 +125,9 @@ private:
             if (wanted == Wanted::kWithFolder && error.code() == ErrorCode::kNotCheckpoint) return;
             session.error(error.what());
             if (worst_ == ExitCode::kYes) worst_ = exit_code(error.code());
+            ++unread_;
+            const auto finding = nlohmann::ordered_json{{"severity", "error"}, {"path", ""}, {"what", error.message()}};
+            if (json_) records_.push_back(record(path, layout, "unread", nlohmann::ordered_json::array({finding})));
             return;
         }
         report(session, path, layout, findings);
@@ -175,17 +179,22 @@ private:
         }
         if (damages > 0) ++damaged_;
         if (json_) {
-            records_.push_back({{"path", path},
-                                {"layout", layout.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(layout)},
-                                {"level", full_   ? "full"
-                                          : size_ ? "sample"
-                                                  : "quick"},
-                                {"values", values_},
-                                {"state", damages == 0 ? "ok" : "damaged"},
-                                {"findings", list}});
+            records_.push_back(record(path, layout, damages == 0 ? "ok" : "damaged", list));
         } else if (damages == 0) {
             session.print(fmt::format("{}: ok", printable(path)));
         }
+    }
+
+    nlohmann::ordered_json record(const std::string& path, const std::string& layout, std::string_view state,
+                                  const nlohmann::ordered_json& findings) const {
+        return {{"path", path},
+                {"layout", layout.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(layout)},
+                {"level", full_   ? "full"
+                          : size_ ? "sample"
+                                  : "quick"},
+                {"values", values_},
+                {"state", state},
+                {"findings", findings}};
     }
 
     std::vector<std::string> paths_;
@@ -199,6 +208,7 @@ private:
     FolderOptions folder_;
     nlohmann::ordered_json records_ = nlohmann::ordered_json::array();
     std::size_t checked_ = 0;
+    std::size_t unread_ = 0;
     std::size_t damaged_ = 0;
     ExitCode worst_ = ExitCode::kYes;
 };

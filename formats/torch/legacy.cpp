@@ -11,6 +11,7 @@
 #include "formats/shared/pickle/pickle.hpp"
 #include "formats/shared/torch/object.hpp"
 #include "formats/shared/torch/rebuild.hpp"
+#include "formats/torch/remains.hpp"
 #include "libckpt/error.hpp"
 
 namespace ckpt {
@@ -42,6 +43,39 @@ const std::vector<std::string>& magics() {
 /// Where a storage's bytes lie.
 struct Place {
     std::uint64_t offset = 0, size_bytes = 0;
+};
+
+/// The storages of a stream of which a part is missing.
+class LegacyRemains final : public Remains {
+public:
+    explicit LegacyRemains(std::shared_ptr<const File> file) : file_(std::move(file)) {}
+    void set(const std::string& key, Place place) { places_[key] = place; }
+    void set_wrong(const std::string& key, std::string why) { wrong_[key] = std::move(why); }
+    bool has(const std::string& key) const { return places_.count(key) != 0; }
+    std::string_view place() const noexcept override { return ""; }
+
+private:
+    BlobPtr part_of(const StorageId& id, StoragePart& part) const override {
+        const auto wrong = wrong_.find(id.key);
+        if (wrong != wrong_.end()) part.why = wrong->second;
+        if (wrong != wrong_.end()) return nullptr;
+        const auto found = places_.find(id.key);
+        if (found == places_.end()) {
+            part.why = fmt::format("storage '{}' has no place in the file", id.key);
+            return nullptr;
+        }
+        const std::uint64_t offset = std::min(found->second.offset, file_->size_bytes());
+        part.whole_bytes = std::min(id.size_bytes, file_->size_bytes() - offset);
+        if (part.whole_bytes < id.size_bytes) {
+            part.why = fmt::format("storage '{}' has {} of its {} bytes, which begin at byte {}", id.key,
+                                   part.whole_bytes, id.size_bytes, found->second.offset);
+        }
+        return file_blob({file_, offset, part.whole_bytes});
+    }
+
+    std::shared_ptr<const File> file_;
+    std::unordered_map<std::string, Place> places_;
+    std::unordered_map<std::string, std::string> wrong_;
 };
 
 class LegacyStorages final : public StorageSource {
@@ -100,7 +134,8 @@ private:
 
 class LegacyRebuilder final : public TorchRebuilder {
 public:
-    using TorchRebuilder::TorchRebuilder;
+    LegacyRebuilder(const StorageSource& storages, const Context& context, const Remains* remains = nullptr)
+        : TorchRebuilder(storages, context), remains_(remains) {}
 
     bool is_done_with_arguments() const override { return false; }
 
@@ -144,11 +179,13 @@ private:
         const std::uint64_t width = storage.storage->blob->size_bytes() / all;
         auto part = std::make_shared<Storage>();
         part->blob = slice_blob(storage.storage->blob, *from * width, *count * width);
+        if (remains_ != nullptr) remains_->add_view(*part->blob, *storage.storage->blob, *from * width, *count * width);
         part->location = storage.storage->location;
         known = Value::of(make_storage(pool, cls, std::move(part), *count));
         return known;
     }
 
+    const Remains* remains_;
     std::vector<Value> none_;
     Value sources_;
     std::map<std::tuple<const Node*, std::uint64_t, std::uint64_t>, Value> views_;
@@ -185,7 +222,59 @@ public:
         return document;
     }
 
+    /// What is there of a stream that was cut, or in which storages have a wrong count.
+    Salvaged salvage() {
+        read_head();
+        const std::string what = "the pickle of the object";
+        const std::uint64_t object_at = at_;
+        const std::string object = next(what);
+        Survey survey;
+        PickleFacts facts;
+        Pool scratch;
+        parse(object, object_at, what, scratch, survey, &facts);
+        warn_of_globals(facts.globals, context_);
+        LegacyRemains remains(file_);
+        place_storages(survey, remains);
+        Salvaged result;
+        result.document.format = "torch-legacy";
+        if (at_ > file_->size_bytes()) {
+            result.document.damage.emplace_back(
+                ErrorCode::kDamaged,
+                fmt::format("{} at byte {}, its storages at byte {}", kEndsEarly, file_->size_bytes(), at_));
+        }
+        LegacyRebuilder rebuilder(remains, context_, &remains);
+        result.document.root = parse(object, object_at, what, result.document.pool(), rebuilder, &facts);
+        settle_remains(result, remains, context_);
+        return result;
+    }
+
+    static constexpr std::string_view kEndsEarly = "the file ends";
+
 private:
+    /// Where each storage would be, however much of it is there.
+    void place_storages(const Survey& survey, LegacyRemains& remains) {
+        Pool pool;
+        const Value keys = small("the list of storages", pool);
+        if (!keys.is(Kind::kList) && !keys.is(Kind::kTuple))
+            throw_damaged("has a {} where the list of storages belongs", kind_name(keys.kind()));
+        for (const Value& item : keys.sequence().items) {
+            const std::string key = storage_key(item);
+            const StorageId* id = survey.find(key);
+            if (id == nullptr) return;  // of a size that nobody knows: where the others are is not known, either
+            std::int64_t count = 0;
+            const bool is_there = at_ <= file_->size_bytes() && file_->size_bytes() - at_ >= sizeof count;
+            if (is_there) file_->read(at_, std::as_writable_bytes(std::span(&count, 1)));
+            if (is_there && (count < 0 || static_cast<std::uint64_t>(count) != id->count)) {
+                remains.set_wrong(
+                    key, fmt::format("storage '{}' at byte {} has {} elements, the object's pickle says {}", key, at_,
+                                     count, id->count));
+            }
+            at_ += sizeof count;
+            remains.set(key, {at_, id->size_bytes});
+            if (id->size_bytes > ~at_ >> 1) return;
+            at_ += id->size_bytes;
+        }
+    }
     /// The bytes of the next pickle.
     std::string next(std::string_view what) {
         PickleExtent extent = find_pickle(*file_, at_, file_->size_bytes(), context_.limits.max_header_bytes);
@@ -322,6 +411,14 @@ bool begins_like_other_magic(std::string_view head) noexcept {
 
 Document read_legacy(const Source& source, const Context& context) {
     return LegacyReader(source, context).run();
+}
+
+Document salvage_legacy(const Source& source, const Context& context) {
+    return LegacyReader(source, context).salvage().document;
+}
+
+std::vector<Finding> survey_legacy(const Source& source, const Context& context) {
+    return findings_of(LegacyReader(source, context).salvage(), LegacyReader::kEndsEarly);
 }
 
 }  // namespace ckpt

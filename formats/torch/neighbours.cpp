@@ -1,6 +1,8 @@
 // One class for all of them: they differ in how they are told and read.
 #include "formats/torch/neighbours.hpp"
 
+#include <fmt/format.h>
+
 #include "formats/shared/zip/verify_zip.hpp"
 #include "formats/torch/legacy.hpp"
 #include "formats/torch/read_zip.hpp"
@@ -17,6 +19,8 @@ struct Traits {
     Evidence (*probe)(const Source&) noexcept;
     bool is_zip;
     Document (*read)(const Source&, const Context&);
+    Document (*salvage)(const Source&, const Context&) = nullptr;
+    std::vector<Finding> (*survey)(const Source&, const Context&) = nullptr;
 };
 
 Evidence probe_legacy(const Source& source) noexcept {
@@ -62,10 +66,25 @@ public:
         auto findings = Format::verify(source, kind_.is_zip ? VerifyLevel::kQuick : level, context);
         if (level == VerifyLevel::kFull && findings.empty() && kind_.is_zip)
             return verify_zip_members(source.file, context);
+        if (!findings.empty() && kind_.survey != nullptr) add_survey(source, context, findings);
         return findings;
+    }
+    Document salvage(const Source& source, const Context& context) const override {
+        return kind_.salvage != nullptr ? kind_.salvage(source, context) : Format::salvage(source, context);
     }
 
 private:
+    void add_survey(const Source& source, const Context& context, std::vector<Finding>& findings) const {
+        Context quiet = context;
+        quiet.on_warning = nullptr;
+        try {
+            for (Finding& finding : kind_.survey(source, quiet)) findings.push_back(std::move(finding));
+        } catch (const Error& error) {
+            if (error.code() == ErrorCode::kCancelled) throw;
+            findings.push_back({Finding::Severity::kNote, "", fmt::format("nothing is whole: {}", error.message())});
+        }
+    }
+
     Traits kind_;
 };
 
@@ -73,7 +92,14 @@ private:
 
 std::vector<std::unique_ptr<Format>> make_torch_neighbours() {
     const std::vector<Traits> kinds = {
-        {"torch-legacy", "torch.save stream (before torch 1.6)", {}, probe_legacy, false, read_legacy},
+        {"torch-legacy",
+         "torch.save stream (before torch 1.6)",
+         {},
+         probe_legacy,
+         false,
+         read_legacy,
+         salvage_legacy,
+         survey_legacy},
         {"torch-tar", "torch.save tar archive (torch 0.1.1 and before)", {}, probe_tar, false, read_torch_tar},
         {"torchscript", "TorchScript archive", {}, probe_zip, true, read_zip},
         {"torch-package", "torch.package archive", {}, probe_zip, true, read_zip},

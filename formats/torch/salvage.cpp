@@ -1,22 +1,18 @@
-// Records by whatever tells where they are, the pickle over them, and then the tensors whose bytes are not all there.
+// Records by whatever tells where they are, and the pickle over them.
 #include "formats/torch/salvage.hpp"
 
 #include <algorithm>
 #include <map>
-#include <unordered_map>
-#include <unordered_set>
 
 #include <fmt/format.h>
 
 #include "formats/shared/pickle/tagged.hpp"
-#include "formats/shared/torch/object.hpp"
 #include "formats/shared/torch/rebuild.hpp"
 #include "formats/shared/zip/zip_walk.hpp"
 #include "formats/torch/read_zip.hpp"
+#include "formats/torch/remains.hpp"
 #include "libckpt/crc32.hpp"
 #include "libckpt/error.hpp"
-#include "libckpt/path.hpp"
-#include "libckpt/walk.hpp"
 
 namespace ckpt {
 namespace {
@@ -104,45 +100,21 @@ private:
     std::map<std::string, ZipEntry> by_name_;
 };
 
-/// How much of a storage is there.
-struct Part {
-    std::uint64_t whole_bytes = 0;  ///< from its beginning on
-    std::string why;                ///< it is not all
-};
-
-/// Gives what there is of each storage, zeros behind it, and remembers which are not whole.
-class Remains final : public StorageSource {
+/// The storages of an archive.
+class ZipRemains final : public Remains {
 public:
-    Remains(const Records& records, SalvageCheck check, const Context& context)
+    ZipRemains(const Records& records, SalvageCheck check, const Context& context)
         : records_(records), check_(check), context_(context) {
         const ZipEntry* order = records.find("byteorder");
-        is_big_ = order != nullptr && records.content(*order).starts_with("big");
+        if (order != nullptr && records.content(*order).starts_with("big")) set_big_endian();
     }
 
     std::string_view place() const noexcept override { return "data/"; }
-    BlobPtr storage_bytes(const StorageId& id, const Context&) const override {
-        Part part;
-        BlobPtr blob = part_of(id, part);
-        if (blob == nullptr) blob = memory_blob("");  // of no bytes none can be missing
-        if (part.whole_bytes < id.size_bytes) {
-            BlobPtr rest = zero_blob(id.size_bytes - part.whole_bytes);
-            blob = part.whole_bytes == 0 ? rest : joined_blob({slice_blob(blob, 0, part.whole_bytes), rest});
-        }
-        if (is_big_) blob = byte_swapped_blob(blob, id.cls.swap_width());
-        if (part.whole_bytes < id.size_bytes) parts_.emplace(blob.get(), std::move(part));
-        return blob;
-    }
-    /// nullptr: all of the storage is there.
-    const Part* part(const Storage& storage) const {
-        const auto found = parts_.find(storage.blob.get());
-        return found != parts_.end() ? &found->second : nullptr;
-    }
-
     /// Storages that have no checksum.
     std::uint64_t unchecked() const noexcept { return unchecked_; }
 
 private:
-    BlobPtr part_of(const StorageId& id, Part& part) const {
+    BlobPtr part_of(const StorageId& id, StoragePart& part) const override {
         const ZipEntry* entry = records_.find("data/" + id.key);
         if (entry == nullptr) {
             part.why = fmt::format("storage 'data/{}' is missing", id.key);
@@ -169,7 +141,7 @@ private:
         check(id, *entry, blob, part);
         return blob;
     }
-    BlobPtr unpacked(const StorageId& id, const ZipEntry& entry, Part& part) const {
+    BlobPtr unpacked(const StorageId& id, const ZipEntry& entry, StoragePart& part) const {
         const Unzipped unzipped = unzip(records_.bytes(), entry, context_.limits.max_inline_bytes);
         const std::uint64_t size = unzipped.bytes ? unzipped.bytes->size_bytes() : 0;
         if (!unzipped.problem.empty() || size != id.size_bytes) {
@@ -181,7 +153,7 @@ private:
         check(id, entry, unzipped.bytes, part);
         return unzipped.bytes;
     }
-    void check(const StorageId& id, const ZipEntry& entry, const BlobPtr& blob, Part& part) const {
+    void check(const StorageId& id, const ZipEntry& entry, const BlobPtr& blob, StoragePart& part) const {
         part.whole_bytes = id.size_bytes;
         // torch writes 0 where it computes none.
         if (check_ == SalvageCheck::kAll && entry.crc32 == 0 && id.size_bytes > 0) ++unchecked_;
@@ -207,51 +179,8 @@ private:
     const Records& records_;
     SalvageCheck check_;
     const Context& context_;
-    bool is_big_ = false;
     mutable std::uint64_t unchecked_ = 0;
-    mutable std::unordered_map<const Blob*, Part> parts_;
 };
-
-/// Bytes from the beginning of its storage up to the last that a view needs; all for those that are not laid out so.
-std::uint64_t reach_of(const TensorNode& tensor) {
-    const std::uint64_t all = tensor.storage->blob->size_bytes();
-    const std::uint64_t width = dtype_width(tensor.dtype);
-    if (width == 0 || !tensor.layout.empty()) return all;
-    const auto count = tensor.element_count();
-    if (!count) return all;
-    if (*count == 0) return 0;
-    std::uint64_t last = static_cast<std::uint64_t>(tensor.offset);
-    for (std::size_t i = 0; i < tensor.shape.size(); ++i)
-        last += static_cast<std::uint64_t>(tensor.shape[i] - 1) * static_cast<std::uint64_t>(tensor.stride[i]);
-    return std::min(all, (last + 1) * width);
-}
-
-/// Why a tensor is not whole; empty where it is.
-std::string loss_of(const TensorNode& tensor, const Remains& remains) {
-    std::vector<const TensorNode*> todo{&tensor};
-    while (!todo.empty()) {
-        const TensorNode& part = *todo.back();
-        todo.pop_back();
-        if (part.storage) {
-            try {
-                part.check_bounds("");
-            } catch (const Error& error) {
-                return error.message();
-            }
-            const Part* there = remains.part(*part.storage);
-            if (there != nullptr && reach_of(part) > there->whole_bytes) return there->why;
-        }
-        for (const auto& [name, value] : part.parts) {
-            if (value.is(Kind::kTensor) && todo.size() < 1000) todo.push_back(&value.tensor());
-        }
-        if (part.quantization) {
-            for (const Value* value : {&part.quantization->scales, &part.quantization->zero_points}) {
-                if (value->is(Kind::kTensor)) todo.push_back(&value->tensor());
-            }
-        }
-    }
-    return {};
-}
 
 /// Puts what a pickle had begun where it was to go: containers stand below their items on the stack.
 Value put_together(PickleRemains& remains) {
@@ -283,32 +212,6 @@ Value put_together(PickleRemains& remains) {
     return stack.empty() ? Value::null() : stack.front();
 }
 
-/// Takes tensors that are not whole out of the tree.
-void remove_lost(Document& document, const std::unordered_set<const Node*>& lost) {
-    const auto is_lost = [&](const Value& value) { return value.node() != nullptr && lost.count(value.node()) != 0; };
-    if (is_lost(document.root)) document.root = Value::null();
-    walk(document.root, [&](const Visit& visit) {
-        Node* node = visit.value.node();
-        if (node == nullptr || visit.same_as != nullptr) return WalkStep::kInto;
-        if (node->kind == Kind::kDict) {
-            std::erase_if(static_cast<DictNode*>(node)->entries,
-                          [&](const auto& entry) { return is_lost(entry.first) || is_lost(entry.second); });
-        }
-        for_each_value(*node, [&](Value& value) {
-            if (is_lost(value)) value = Value::null();
-        });
-        return WalkStep::kInto;
-    });
-}
-
-struct Salvaged {
-    Document document;
-    std::vector<std::pair<std::string, std::uint64_t>> whole;  ///< paths and bytes of tensors
-    std::uint64_t whole_bytes = 0;
-    std::uint64_t lost = 0;
-    std::string note;
-};
-
 Salvaged salvage(const Source& source, SalvageCheck check, const Context& context) {
     Salvaged result;
     Document& document = result.document;
@@ -325,7 +228,7 @@ Salvaged salvage(const Source& source, SalvageCheck check, const Context& contex
             fmt::format("{}: the file ends at byte {}, probably too early", kNoDirectory, source.size_bytes));
     }
     const std::string pickle = records.content(*entry);
-    const Remains remains(records, check, context);
+    const ZipRemains remains(records, check, context);
     TorchRebuilder rebuilder(remains, context);
     PickleRemains read = read_pickle_remains(pickle, document.pool(), rebuilder, context);
     const std::uint32_t crc = crc32(0, std::as_bytes(std::span(pickle.data(), pickle.size())));
@@ -347,24 +250,7 @@ Salvaged salvage(const Source& source, SalvageCheck check, const Context& contex
     if (pickle.find("__kind__") != std::string::npos) restore_tagged_values(document);
     document.set_attribute("torch:prefix", document.pool().string(records.prefix().substr(
                                                0, records.prefix().empty() ? 0 : records.prefix().size() - 1)));
-    std::unordered_set<const Node*> lost;
-    walk(document.root, [&](const Visit& visit) {
-        if (!visit.value.is(Kind::kTensor) || visit.same_as != nullptr) return WalkStep::kInto;
-        const TensorNode& tensor = visit.value.tensor();
-        const std::string why = loss_of(tensor, remains);
-        if (why.empty()) {
-            const std::uint64_t bytes = tensor.logical_bytes().value_or(0);
-            result.whole_bytes += bytes;
-            result.whole.emplace_back(visit.path, bytes);
-            return WalkStep::kInto;
-        }
-        lost.insert(&tensor);
-        ++result.lost;
-        document.damage.emplace_back(ErrorCode::kDamaged, fmt::format("'{}' is lost: {}", visit.path, why));
-        return WalkStep::kOver;
-    });
-    if (!lost.empty()) remove_lost(document, lost);
-    settle_torch_values(document.root, context);
+    settle_remains(result, remains, context);
     if (remains.unchecked() > 0) {
         result.note = fmt::format("{} storages have no checksum: whether they hold what was saved is not to be told",
                                   remains.unchecked());
@@ -381,20 +267,7 @@ Document salvage_torch_zip(const Source& source, SalvageCheck check, const Conte
 }
 
 std::vector<Finding> survey_torch_zip(const Source& source, SalvageCheck check, const Context& context) {
-    const Salvaged found = salvage(source, check, context);
-    std::vector<Finding> findings;
-    for (const Error& error : found.document.damage) {
-        if (!error.message().starts_with(kNoDirectory))  // who asks has met that already
-            findings.push_back({Finding::Severity::kDamage, "", error.message()});
-    }
-    for (const auto& [path, bytes] : found.whole)
-        findings.push_back({Finding::Severity::kNote, path, fmt::format("is whole, {} bytes", bytes)});
-    if (!found.note.empty()) findings.push_back({Finding::Severity::kNote, "", found.note});
-    findings.push_back({Finding::Severity::kNote, "",
-                        fmt::format("{} of {} tensors that are named are whole, {} bytes{}", found.whole.size(),
-                                    found.whole.size() + found.lost, found.whole_bytes,
-                                    found.whole.empty() ? "" : "; `ckpt extract --salvage` gets them out")});
-    return findings;
+    return findings_of(salvage(source, check, context), kNoDirectory);  // who asks has met that already
 }
 
 }  // namespace ckpt

@@ -2,6 +2,8 @@
 import io
 import json
 import pathlib
+import pickle
+import pickletools
 import random
 import struct
 import warnings
@@ -194,6 +196,35 @@ with scratch() as name:
                 new.writestr(info.filename, old.read(info), zipfile.ZIP_DEFLATED if kind == "many" else zipfile.ZIP_STORED)
         expect(folder, other.getvalue(), value, set(places), f"{kind}, as Python writes it")
         expect(folder, other.getvalue()[: other.getvalue().rfind(b"PK\5\6")], value, set(places), f"{kind}, as Python writes it, no end record")
+    # The stream of before torch 1.6: counts and bytes of all storages behind the pickles, in the order of their keys.
+    for kind, value in checkpoints():
+        value = {key: item for key, item in value.items() if "float8" not in key and "uint16" not in key} if isinstance(value, dict) else value
+        raw = saved(value, _use_new_zipfile_serialization=False)
+        code, got, err = rescue(folder, raw, f"legacy {kind}, whole")
+        tally.check(code == 0 and set(tensors_of(got)) == set(tensors_of(value)), f"legacy {kind}, whole: exit {code} {err[:200]}")
+        stream, pickles = io.BytesIO(raw), []
+        for _ in range(5):
+            pickles.append(pickle.Unpickler(stream).load() if len(pickles) not in (3,) else [None for _ in pickletools.genops(stream)])
+        keys, at, ends = pickles[4], stream.tell(), {}
+        sizes = {str(t.untyped_storage()._cdata): t.untyped_storage().nbytes() for t in tensors_of(value).values()}
+        for key in keys:
+            begin, at = at + 8, at + 8 + sizes[key]
+            ends[key] = (begin, at)
+        for cut in sorted({chance.randrange(stream.tell(), len(raw)) for _ in range(12)} | {len(raw) - 1}):
+            whole = set()
+            for path, tensor in tensors_of(value).items():
+                begin, end = ends[str(tensor.untyped_storage()._cdata)]
+                last = tensor.storage_offset() + sum((n - 1) * s for n, s in zip(tensor.shape, tensor.stride()))
+                if tensor.numel() == 0 or begin + (last + 1) * tensor.element_size() <= cut:
+                    whole.add(path)
+            expect(folder, raw[:cut], value, whole, f"legacy {kind}, cut at {cut} of {len(raw)}")
+        code, got, err = rescue(folder, raw[: stream.tell() - 3], f"legacy {kind}, cut in the list of storages")
+        tally.check(code == 4, f"legacy {kind}, cut in the list of storages: exit {code} {err[:200]}")
+        first = stream.tell()
+        code, got, err = rescue(folder, raw[:first] + bytes([raw[first] ^ 1]) + raw[first + 1 :], f"legacy {kind}, a wrong count")
+        hurt = {p for p, t in tensors_of(value).items() if str(t.untyped_storage()._cdata) == keys[0] and t.numel()}
+        rest = set(tensors_of(value)) - hurt
+        tally.check(code == (4 if not rest else 7 if hurt else 0) and (not rest or set(tensors_of(got)) == rest), f"legacy {kind}, a wrong count: exit {code} {err[:200]}")
     for version in ("1.13", "2.2", "2.6", "2.13", "2.14"):
         for path in sorted((FIXTURES / "torch" / "by_version" / version).glob("*.pt")):
             raw = path.read_bytes()
