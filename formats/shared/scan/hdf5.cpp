@@ -238,7 +238,7 @@ bool Scanner::hdf5(const BlobPtr& bytes, const std::string& place, int depth) {
         const bool is_julia = bytes_of(*bytes, 0, 32).starts_with("HDF5-based Julia Data Format");
         const auto file = h5::H5File::open(bytes, quiet, is_julia ? h5::Dialect::kJld2 : h5::Dialect::kHdf5);
         const Hdf5Cells::Take take = [&](const BlobPtr& cell, const std::string& where) {
-            if (where.ends_with("@model_config")) keras(bytes_of(*cell, 0, kMostCellBytes), inside(place, where));
+            if (where.ends_with("@model_config")) keras(bytes_of(*cell, 0, kMostConfigBytes), inside(place, where));
             const std::string head = bytes_of(*cell, 0, 64);
             if (!begins_like_container(head) && !may_be_old_pickle(head)) return;
             any(cell, inside(place, where), depth + 1, Belief::kMaybe);
@@ -256,6 +256,10 @@ bool Scanner::hdf5(const BlobPtr& bytes, const std::string& place, int depth) {
 
 void Scanner::keras(const std::string& json, const std::string& place) {
     using Json = nlohmann::json;
+    if (json.size() >= kMostConfigBytes) {
+        unseen(fmt::format("a configuration of {} bytes or more", kMostConfigBytes), place);
+        return;
+    }
     // Keras reads NaN and Infinity, too, which stand in no name.
     const Json config = Json::parse(json, nullptr, false);
     if (config.is_discarded()) {

@@ -165,6 +165,11 @@ bool Scanner::zstd(const BlobPtr& bytes, const std::string& place, int depth) {
     return unpacked(std::move(content), place, depth);
 }
 
+bool Scanner::sqlite_log(const BlobPtr& bytes, const std::string& place, int depth) {
+    embedded(bytes, 0, bytes->size_bytes(), place, depth);
+    return true;
+}
+
 bool Scanner::unpacked(std::string bytes, const std::string& place, int depth) {
     if (bytes.empty()) return true;
     const BlobPtr content = memory_blob(std::move(bytes));
@@ -251,11 +256,13 @@ bool Scanner::zlib(const BlobPtr& bytes, const std::string& place, int depth) {
         return true;
     }
     if (content.empty()) return false;
-    if (state != Z_STREAM_END) {
-        // Of what is cut Python gives nothing, others as much as there is.
-        if (content.size() < 64 && depth > 0) return false;
-        damage(place, "zlib data that are cut or make no sense");
+    if (state != Z_STREAM_END && depth > 0) {
+        // Two bytes may be there by chance, and unpack to something.
+        const std::string head = content.substr(0, 64);
+        if (!begins_like_container(head) && !may_be_old_pickle(head)) return false;
+        return any(memory_blob(std::move(content)), inside(place, "unpacked"), depth + 1, Belief::kMaybe);
     }
+    if (state != Z_STREAM_END) damage(place, "zlib data that are cut or make no sense");
     unpacked(std::move(content), place, depth);
     if (state == Z_STREAM_END && used < bytes->size_bytes()) embedded(bytes, used, bytes->size_bytes(), place, depth);
     return true;

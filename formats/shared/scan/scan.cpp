@@ -121,6 +121,8 @@ bool Scanner::any(const BlobPtr& bytes, const std::string& place, int depth, Bel
     if (head.starts_with("\x1f\x8b") && gzip(bytes, place, depth)) return is("gzip");
     if (head.starts_with("\x93NUMPY")) return is("NumPy array") && npy(bytes, place, depth);
     if (head.starts_with("SQLite format 3")) return is("SQLite database") && sqlite(bytes, place, depth);
+    if (head.starts_with("\x37\x7f\x06\x82") || head.starts_with("\x37\x7f\x06\x83"))
+        return is("SQLite log") && sqlite_log(bytes, place, depth);
     // What is told by bytes further on may be a pickle all the same, which has those in a text.
     const auto is_late = [&](std::string_view kind) {
         if (pickles(bytes, 0, place, depth, Belief::kMaybe).count > 0)

@@ -20,7 +20,8 @@ namespace ckpt::scan {
 
 inline constexpr int kMostDepth = 12;
 inline constexpr std::uint64_t kMostUnpackedBytes = std::uint64_t{1} << 28;
-inline constexpr std::size_t kMostStreams = 10000;  // pickles one behind the other
+inline constexpr std::uint64_t kMostConfigBytes = std::uint64_t{1} << 24;  // of a Keras model
+inline constexpr std::size_t kMostStreams = 10000;                         // pickles one behind the other
 
 inline constexpr std::string_view kNamed = "named";
 
@@ -71,6 +72,8 @@ public:
     /// What a Keras model's configuration would run.
     void keras(const std::string& json, const std::string& place);
     bool sqlite(const BlobPtr& bytes, const std::string& place, int depth);
+    /// The pages of a database that were not yet put into it.
+    bool sqlite_log(const BlobPtr& bytes, const std::string& place, int depth);
 
     void find(ScanFinding finding);
     void note(std::string what, const std::string& place, std::uint64_t at = 0);

@@ -20,7 +20,6 @@ constexpr std::uint64_t kDescriptorBytes = 24;
 constexpr std::uint64_t kPeekedBytes = std::uint64_t{1} << 16;
 constexpr std::size_t kMostHidden = std::size_t{1} << 16;
 constexpr std::size_t kMostArchives = 100'000;  // one behind the other
-constexpr std::uint64_t kMostConfigBytes = std::uint64_t{1} << 26;
 constexpr std::uint64_t kCheckedBytes = std::uint64_t{1} << 20;
 constexpr std::size_t kSince210 = 3;  // kWeightsOnlyGenerations: 2.13, and what 2.10 began
 
