@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include <fmt/format.h>
+
 #include "formats/safetensors/rest.hpp"
 #include "formats/shared/safetensors/header.hpp"
 #include "formats/shared/shards/shards.hpp"
@@ -100,6 +102,41 @@ void check_shard(const std::string& file, const Header& header, const std::vecto
 }
 
 }  // namespace
+
+Document salvage_file(const Source& source, const Context& context) {
+    Header header = read_header(*source.file, context, FileEnd::kAny);
+    const std::uint64_t there = source.size_bytes - header.data_offset;
+    const std::uint64_t end = header.entries.empty() ? 0 : header.entries.back().end;
+    std::vector<Error> damage;
+    if (end != there) {
+        damage.emplace_back(ErrorCode::kDamaged,
+                            fmt::format("the tensors take {} bytes, but {} follow the header", end, there));
+    }
+    std::erase_if(header.entries, [&](const Entry& entry) {
+        if (entry.end <= there) return false;
+        damage.emplace_back(ErrorCode::kDamaged, fmt::format("'{}' is lost: its bytes are {} to {}, there are {}",
+                                                             escape_key(entry.name), entry.begin, entry.end, there));
+        return true;
+    });
+    const auto filled = [&] {
+        Document document = new_document();
+        document.source_bytes = source.size_bytes;
+        add_tensors(document, source.file, header);
+        return document;
+    };
+    Document document = filled();
+    try {
+        if (header.metadata) take_metadata(document, *header.metadata);
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::kDamaged) throw;
+        // It stands for what is lost, too.
+        document = filled();
+        set_metadata(document, *header.metadata);
+        damage.emplace_back(ErrorCode::kDamaged, "__metadata__: " + error.message());
+    }
+    document.damage = std::move(damage);
+    return document;
+}
 
 Document read_file(const Source& source, const Context& context) {
     Document document = new_document();

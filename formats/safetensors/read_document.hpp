@@ -18,6 +18,10 @@ inline constexpr std::string_view kRestKey = "ckpt";
 /// One file. Throws Error (kDamaged).
 Document read_file(const Source& source, const Context& context);
 
+/// The tensors of one file whose bytes are all there; `damage` lists the others. Throws Error (kDamaged) where the
+/// header is not whole.
+Document salvage_file(const Source& source, const Context& context);
+
 /// The files of an index, checked against it. Throws Error (kDamaged) naming the file.
 Document read_sharded(const std::string& index_path, const Context& context);
 

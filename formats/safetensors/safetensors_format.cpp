@@ -60,6 +60,28 @@ public:
         return st::read_file(source, context);
     }
 
+    std::vector<Finding> verify(const Source& source, VerifyLevel level, const Context& context) const override {
+        std::vector<Finding> findings = Format::verify(source, level, context);
+        if (findings.empty() || source.is_folder || st_index(source)) return findings;
+        try {
+            const Document rescued = salvage(source, context);
+            const std::size_t whole = rescued.root.dict().entries.size();
+            if (whole > 0) {
+                findings.push_back(
+                    {Finding::Severity::kNote, "",
+                     fmt::format("{} tensors are whole; `ckpt extract --salvage` gets them out", whole)});
+            }
+        } catch (const Error& error) {
+            if (error.code() != ErrorCode::kDamaged) throw;
+        }
+        return findings;
+    }
+
+    Document salvage(const Source& source, const Context& context) const override {
+        if (source.is_folder || st_index(source)) return Format::salvage(source, context);
+        return st::salvage_file(source, context);
+    }
+
     std::vector<Loss> preflight(const Document& document, const WriteOptions& options) const override {
         std::vector<Loss> losses = flat(document, options).losses;
         if (!options.keep_rest) {

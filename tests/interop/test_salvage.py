@@ -10,6 +10,7 @@ import warnings
 import zipfile
 
 import numpy
+import safetensors.torch
 import torch
 from common import FIXTURES, Tally, arguments, run, scratch
 
@@ -240,4 +241,21 @@ with scratch() as name:
                 before = {p: t for p, t in tensors_of(value).items() if not t.is_sparse and not t.is_quantized and t.layout == torch.strided and not t.is_meta and not t.is_nested}
                 found = tensors_of(got)
                 tally.check(all(p in found and same(found[p], t) for p, t in before.items()), f"{version}/{path.name}: {sorted(set(before) - set(found))[:4]} {err[:300]}")
+    # safetensors files that were cut: the header says what is whole.
+    torch.manual_seed(2)
+    tensors = {f"layer.{i}": torch.randn(i, 7) for i in range(12)} | {"half": torch.randn(300).half(), "small": torch.randn(64).to(torch.float8_e4m3fn), "flags": torch.ones(5, dtype=torch.bool)}
+    damaged, rescued = folder / "damaged.safetensors", folder / "rescued.safetensors"
+    safetensors.torch.save_file(tensors, damaged, metadata={"format": "pt"})
+    raw = damaged.read_bytes()
+    data = 8 + struct.unpack("<Q", raw[:8])[0]
+    header = {name: entry for name, entry in json.loads(raw[8:data]).items() if name != "__metadata__"}
+    for cut in sorted({chance.randrange(data, len(raw)) for _ in range(40)} | {data - 1, len(raw) - 1}):
+        damaged.write_bytes(raw[:cut])
+        rescued.unlink(missing_ok=True)
+        whole = {name for name, entry in header.items() if data + entry["data_offsets"][1] <= cut and cut >= data}
+        code, _, err = run(options.ckpt, "extract", "--salvage", damaged, "-o", rescued)
+        tally.check(code == (7 if whole else 4) and rescued.exists() == bool(whole), f"safetensors, cut at {cut}: exit {code} {err[:200]}")
+        if rescued.exists():
+            found = safetensors.torch.load_file(rescued)
+            tally.check(set(found) == whole and all(same(found[name], tensors[name]) for name in found), f"safetensors, cut at {cut}: {sorted(set(found) ^ whole)[:4]}")
 tally.finish()

@@ -190,7 +190,7 @@ std::size_t write_rank(const ElementType& type) noexcept {
     return static_cast<std::size_t>(kTypes.end() - &type);
 }
 
-Header read_header(const File& file, const Context& context) {
+Header read_header(const File& file, const Context& context, FileEnd file_end) {
     if (file.size_bytes() < kPrefixBytes)
         throw_damaged("has {} bytes, fewer than the {} of its header's length", file.size_bytes(), kPrefixBytes);
     std::uint64_t size = 0;
@@ -217,7 +217,8 @@ Header read_header(const File& file, const Context& context) {
         end = entry.end;
     }
     const std::uint64_t there = file.size_bytes() - header.data_offset;
-    if (end != there) throw_damaged("the tensors take {} bytes, but {} follow the header", end, there);
+    if (end != there && file_end == FileEnd::kChecked)
+        throw_damaged("the tensors take {} bytes, but {} follow the header", end, there);
     return header;
 }
 

@@ -46,9 +46,12 @@ struct Header {
     std::uint64_t data_offset = 0;  ///< of the file
 };
 
+/// Whether the tensors have to end where the file does.
+enum class FileEnd : bool { kChecked, kAny };
+
 /// Reads and checks a file's header, strictly: everything that two readers could take differently is damage. Throws
 /// Error (kDamaged) without a file name. Warns of what the specification does not allow but all readers take.
-Header read_header(const File& file, const Context& context);
+Header read_header(const File& file, const Context& context, FileEnd file_end = FileEnd::kChecked);
 
 /// The header of a file with these entries, padded to a multiple of 8, behind its length. The bytes that the Python
 /// package writes for them, with the keys of the metadata sorted.
