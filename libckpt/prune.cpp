@@ -269,36 +269,27 @@ void PrunePlan::finish_removals() {
     }
 }
 
-/// What orders the checkpoints of a series: the axis asked for, else the one that most of it have, epoch on a tie. What
-/// has no number there can be neither older nor newer.
+/// What orders the checkpoints: the axis asked for, where what has no number can be neither older nor newer; else the
+/// one that the name of each is counted on. Those of a series that are counted on different ones are not compared.
 void PrunePlan::choose_axes() {
-    if (options_.axis == "time") return;
-    std::map<std::string, std::map<std::string, std::size_t>> counts;
-    bool has_any = subjects_.empty();
-    for (const PruneSubject& subject : subjects_) {
+    options_.rules.by_time = options_.axis == "time";
+    bool has_any = subjects_.empty() || options_.rules.by_time;
+    for (PruneSubject& subject : subjects_) {
         const NameMatch& match = subject.entry.match;
-        // A metric says nothing of the order.
-        if (match.index && match.axis != "metric") counts[subject.item.series][match.axis] = 0;
-        has_any = has_any || match.on_axis(options_.axis);
+        RetentionItem& item = subject.item;
+        if (options_.axis.empty() || options_.rules.by_time) {
+            if (match.axis == "metric") continue;  // says nothing of the order
+            item.index = match.index;
+            if (!options_.rules.by_time) item.series += '\0' + match.axis.str();
+            continue;
+        }
+        item.index = match.on_axis(options_.axis);
+        if (!item.index) item.protections.push_back(fmt::format("has no number '{}'", options_.axis));
+        has_any = has_any || item.index;
     }
     if (!options_.axis.empty() && !has_any)
         throw_error(ErrorCode::kRefused, "no checkpoint has a number '{}' in its name; nothing was removed",
                     options_.axis);
-    for (const PruneSubject& subject : subjects_) {
-        for (auto& [axis, count] : counts[subject.item.series]) count += subject.entry.match.on_axis(axis) ? 1 : 0;
-    }
-    for (PruneSubject& subject : subjects_) {
-        std::string chosen = options_.axis;
-        std::size_t most = 0;
-        for (const auto& [axis, count] : counts[subject.item.series]) {
-            if (!options_.axis.empty() || count < most || (count == most && axis != "epoch")) continue;
-            chosen = axis;
-            most = count;
-        }
-        if (chosen.empty()) continue;
-        subject.item.index = subject.entry.match.on_axis(chosen);
-        if (!subject.item.index) subject.item.protections.push_back(fmt::format("has no number '{}'", chosen));
-    }
 }
 
 void PrunePlan::protect_targets() {
@@ -479,6 +470,7 @@ PrunePlan::Done PrunePlan::carry_out(const Rewrite& rewrite) {
     std::stable_sort(removed.begin(), removed.end(), [&](std::size_t a, std::size_t b) {
         const RetentionItem& x = subjects_[a].item;
         const RetentionItem& y = subjects_[b].item;
+        if (options_.rules.by_time) return x.time_seconds < y.time_seconds;
         return std::tie(x.series, x.index, x.time_seconds) < std::tie(y.series, y.index, y.time_seconds);
     });
     for (const std::size_t i : removed) {

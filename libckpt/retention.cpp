@@ -56,8 +56,8 @@ public:
     }
 
 private:
-    static bool is_older(const RetentionItem& a, const RetentionItem& b) {
-        if (a.index != b.index) return a.index < b.index;  // nullopt is less than any number
+    bool is_older(const RetentionItem& a, const RetentionItem& b) const {
+        if (!rules_.by_time && a.index != b.index) return a.index < b.index;  // nullopt is less than any number
         return a.time_seconds < b.time_seconds;
     }
 

@@ -41,6 +41,7 @@ struct KeepRules {
     std::vector<std::string> globs;
     bool all = false;  ///< every valid one: for who removes damaged ones and leftovers only
     bool removes_invalid = false;
+    bool by_time = false;  ///< newer is a later time, whatever the index
 
     /// Whether there is a rule at all.
     bool is_empty() const noexcept;
@@ -53,9 +54,9 @@ struct Verdict {
 };
 
 /// A verdict for each item, in their order. The newest valid one of each series is kept under any rules, and so is what
-/// is protected; what is not valid is kept unless `removes_invalid`. Newer is a larger index, then a later time; what
-/// has no index is older than what has one. Deterministic. Throws Error (kUsage) for a bad glob or an `every` that is
-/// not positive.
+/// is protected; what is not valid is kept unless `removes_invalid`. Newer is a larger index, then a later time (unless
+/// `by_time`); what has no index is older than what has one. Deterministic. Throws Error (kUsage) for a bad glob or an
+/// `every` that is not positive.
 std::vector<Verdict> plan_retention(const std::vector<RetentionItem>& items, const KeepRules& rules);
 
 }  // namespace ckpt

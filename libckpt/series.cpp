@@ -339,6 +339,14 @@ std::optional<NameMatch> NameTable::classify(std::string_view name, EntryKind ki
 std::optional<NameTable::Found> NameTable::find(std::string_view name, EntryKind kind) const {
     const char wanted = kind == EntryKind::kFolder ? 'd' : 'f';
     std::match_results<std::string_view::const_iterator> found;
+    // A dot of a regular expression stands for any character but the end of a line, which a name may have.
+    std::string one_line;
+    if (name.find_first_of("\n\r") != std::string_view::npos) {
+        one_line = name;
+        std::replace_if(
+            one_line.begin(), one_line.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
+        name = one_line;
+    }
     for (std::size_t i = 0; i < kRowCount; ++i) {
         const Row& row = kRows[i];
         if (row.kinds.find(wanted) == std::string_view::npos) continue;

@@ -45,6 +45,7 @@ Json record(const PruneSubject& subject) {
                  {"action", action_name(subject.action)},
                  {"reasons", reasons},
                  {"series", printable(subject.entry.match.series.str())},
+                 {"axis", subject.entry.match.axis.empty() ? Json() : Json(subject.entry.match.axis.str())},
                  {"index", index ? Json(*index) : Json()},
                  {"bytes", subject.item.bytes},
                  {"files", files},

@@ -50,9 +50,15 @@ std::vector<double> kept(const std::vector<RetentionItem>& items, const KeepRule
 
 using Indices = std::vector<double>;
 
-struct UtcTime {
-    UtcTime() {
-        ::setenv("TZ", "UTC", 1);
+struct LocalTime {
+    explicit LocalTime(const char* zone) { set(zone); }
+    ~LocalTime() { set("UTC"); }
+    LocalTime(const LocalTime&) = delete;
+    LocalTime& operator=(const LocalTime&) = delete;
+
+private:
+    static void set(const char* zone) {
+        ::setenv("TZ", zone, 1);
         ::tzset();
     }
 };
@@ -110,7 +116,7 @@ TEST_CASE("the best by a metric are kept, and what has none", "[retention]") {
 }
 
 TEST_CASE("times keep what is not much older than the newest, and one per hour, day, week", "[retention]") {
-    const UtcTime utc;
+    const LocalTime utc("UTC");
     std::vector<RetentionItem> items;
     for (int i = 0; i < 10; ++i) items.push_back(item(i, kNoon + i * 0.5 * kHour));  // 12:00 to 16:30
     KeepRules rules;
@@ -140,6 +146,54 @@ TEST_CASE("indices and globs keep by name", "[retention]") {
     rules = {};
     rules.globs = {"*=1.*", "nothing"};
     CHECK(kept(run({1, 2, 3}), rules) == Indices{1, 3});
+    auto items = run({1, 2, 3});
+    items[1].path = "a/epoch=2.ckpt";
+    rules.globs = {"a"};
+    CHECK(kept(items, rules) == Indices{2, 3});
+}
+
+TEST_CASE("by time the index orders nothing, and still keeps", "[retention]") {
+    auto items = run({1, 2, 3, 4});
+    for (std::size_t i = 0; i < items.size(); ++i) items[i].time_seconds = 100.0 - static_cast<double>(i);
+    KeepRules rules;
+    rules.by_time = true;
+    rules.last = 1;
+    CHECK(kept(items, rules) == Indices{1});
+    rules.indices = {3};
+    CHECK(kept(items, rules) == Indices{1, 3});
+}
+
+TEST_CASE("hours, days and weeks are those of the local clock, at the turn of the year and when it is put back",
+          "[retention]") {
+    const LocalTime berlin("CET-1CEST,M3.5.0,M10.5.0/3");
+    const auto at = [](const char* text) {
+        std::tm time = {};
+        REQUIRE(::strptime(text, "%Y-%m-%d %H:%M", &time) != nullptr);
+        time.tm_isdst = -1;
+        return static_cast<double>(::mktime(&time));
+    };
+    const auto kept_at = [&](const std::vector<const char*>& times, const KeepRules& rules) {
+        std::vector<RetentionItem> items;
+        for (const char* time : times) items.push_back(item(static_cast<double>(items.size()), at(time)));
+        return kept(items, rules);
+    };
+    KeepRules days;
+    days.daily = 2;
+    CHECK(kept_at({"2025-12-30 23:59", "2025-12-31 00:01", "2025-12-31 23:59", "2026-01-01 00:01"}, days) ==
+          Indices{2, 3});
+    // The night of 23 hours, and that of 25.
+    CHECK(kept_at({"2026-03-28 23:30", "2026-03-29 01:30", "2026-03-29 03:30", "2026-03-30 00:10"}, days) ==
+          Indices{2, 3});
+    CHECK(kept_at({"2026-10-24 23:30", "2026-10-25 00:30", "2026-10-25 23:30", "2026-10-26 00:10"}, days) ==
+          Indices{2, 3});
+    KeepRules weeks;
+    weeks.weekly = 2;  // 2025-12-29 is a Monday: one week on both sides of the new year
+    CHECK(kept_at({"2025-12-28 12:00", "2025-12-29 00:10", "2025-12-31 12:00", "2026-01-04 23:50", "2026-01-05 00:10"},
+                  weeks) == Indices{3, 4});
+    KeepRules hours;
+    hours.hourly = 2;
+    CHECK(kept_at({"2026-01-01 09:59", "2026-01-01 10:00", "2026-01-01 10:59", "2026-01-01 11:00"}, hours) ==
+          Indices{2, 3});
 }
 
 TEST_CASE("only valid checkpoints count, and damaged ones stay unless they are to be removed", "[retention]") {
@@ -191,7 +245,7 @@ TEST_CASE("equal indices are told apart by their times", "[retention]") {
 
 TEST_CASE("for any folder and rules: the newest valid one and what is protected stay, a second run removes nothing",
           "[retention]") {
-    const UtcTime utc;
+    const LocalTime utc("UTC");
     std::mt19937_64 random(7);
     const auto below = [&random](std::uint64_t most) { return random() % most; };
     std::size_t removed = 0;

@@ -47,6 +47,8 @@ constexpr Sample kSamples[] = {
     {"model_0004999.pth", kF, "detectron", 4999},
     {"epoch-40.pt", kF, "icefall", 40},
     {"model-00001-of-00003.safetensors", kF, "hf-shard", 1},
+    {"my\nrun\r-epoch=3.ckpt", kF, "lightning-kv", 3},
+    {"\n-3.pt", kF, "generic-last-int", 3},
 };
 
 }  // namespace
