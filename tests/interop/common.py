@@ -6,11 +6,14 @@ import pickle
 import subprocess
 import sys
 import tempfile
+import traceback
 import types
 
 HERE = pathlib.Path(__file__).resolve().parent
 DATA = HERE.parent / "data"
 FIXTURES = HERE.parent.parent.parent / "shared" / "fixtures"
+
+sys.path.append(str(FIXTURES / "continuing"))  # the modules continuing, toymodels and toysearch, where they are there
 
 
 class Tally:
@@ -50,6 +53,37 @@ def run(ckpt, *args, timeout=120):
     """(exit code, stdout, stderr) of one call."""
     done = subprocess.run([ckpt, *map(str, args)], capture_output=True, text=True, timeout=timeout, errors="surrogateescape")
     return done.returncode, done.stdout, done.stderr
+
+
+def forked(call):
+    """(exit code, what it printed) of a call in a process of its own, which has what is imported here already."""
+    reading, writing = os.pipe()
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        os.dup2(writing, 1)
+        os.dup2(writing, 2)
+        code = 1
+        try:
+            code = call()
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+    os.close(writing)
+    with open(reading, errors="replace") as pipe:
+        words = pipe.read()
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), words.strip()
+
+
+def go_on(path, record, *more):
+    """(exit code, words) of the real package going on from a search or calibration: 0 same end, 1 another, 2 it cannot be run here."""
+    import continuing
+
+    return forked(lambda: continuing.main([str(path), str(record), *more]))
 
 
 def scratch():

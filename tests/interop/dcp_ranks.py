@@ -129,7 +129,7 @@ def worker(rank, ranks, kind, what, folder, store):
 if __name__ == "__main__":  # dcp_ranks.py RANKS plain|fabric WHAT FOLDER STORE
     ranks, kind, what, folder, store = int(sys.argv[1]), *sys.argv[2:6]
     try:
-        mp.spawn(worker, (ranks, kind, what, folder, store), nprocs=ranks)
+        mp.start_processes(worker, (ranks, kind, what, folder, store), nprocs=ranks, start_method="fork")  # they have torch already
     except mp.ProcessExitedException:
         # A rank whose peers were quicker to close their connections may be aborted by gloo when all work is done.
         if not all(done(store, rank).exists() for rank in range(ranks)):

@@ -4,10 +4,8 @@ import io
 import json
 import pathlib
 import shutil
-import subprocess
-import sys
 
-from common import FIXTURES, Tally, arguments, run, scratch
+from common import FIXTURES, Tally, arguments, go_on, run, scratch
 
 options = arguments()
 tally = Tally("black-it")
@@ -16,13 +14,7 @@ if not FIXTURES.is_dir():
     tally.passed += 1
     tally.finish()
 
-CONTINUING = FIXTURES / "continuing" / "continuing.py"
-
-
-def go_on(path, record, *more):
-    """(exit code, words) of the real package going on from a folder: 0 same end, 1 another, 2 it cannot be run here."""
-    done = subprocess.run([sys.executable, CONTINUING, path, record, *more], capture_output=True, text=True, timeout=600)
-    return done.returncode, (done.stdout + done.stderr).strip()
+import black_it.calibrator  # here, so that those who go on have it
 
 
 def convert(*args):
@@ -32,16 +24,14 @@ def convert(*args):
 
 def calibrations_made_here(folder):
     """Made, saved, handed through other layouts into either kind of folder, and continued: to the same end as from the package's own folder."""
-    sys.path.insert(0, str(CONTINUING.parent))
     import continuing
     import toymodels
-    from black_it.calibrator import Calibrator
 
     for name, case in toymodels.CASES.items():
         original = folder / f"made-{name}"
         try:
             with contextlib.redirect_stdout(io.StringIO()):
-                made = Calibrator(samplers=case["samplers"](), loss_function=case["loss"](), real_data=case["real"](), model=case["model"], parameters_bounds=case["bounds"],
+                made = black_it.calibrator.Calibrator(samplers=case["samplers"](), loss_function=case["loss"](), real_data=case["real"](), model=case["model"], parameters_bounds=case["bounds"],
                                   parameters_precision=case["precision"], ensemble_size=case["ensemble"], saving_folder=str(original), random_state=4, n_jobs=1,
                                   **dict(case.get("options", {}), verbose=False))
                 made.calibrate(2)
@@ -65,7 +55,6 @@ def calibrations_made_here(folder):
 
 with scratch() as folder:
     folder = pathlib.Path(folder)
-    calibrations_made_here(folder)
     for recorded in sorted((FIXTURES / "blackit").rglob("*.continue.json")):
         name = recorded.name[: -len(".continue.json")]
         original = recorded.with_name(name)
@@ -97,4 +86,5 @@ with scratch() as folder:
                 if convert(original, other, "--to", "blackit-sqlite") and convert(other, again, "--to", "blackit"):
                     code, words = go_on(again, record)
                     tally.check(code == 0, f"{said} by SQLite: {words[:300]}")
+    calibrations_made_here(folder)  # behind those that fork
 tally.finish()

@@ -2,16 +2,10 @@
 import contextlib
 import io
 import json
-import os
 import pathlib
 import shutil
-import subprocess
-import sys
 
-from common import FIXTURES, Tally, arguments, run, scratch
-
-if os.environ.get("PYTHONHASHSEED") != "0":  # sets are pickled in hash order
-    sys.exit(subprocess.call([sys.executable, "-B", *sys.argv], env=dict(os.environ, PYTHONHASHSEED="0")))
+from common import FIXTURES, Tally, arguments, go_on, run, scratch
 
 options = arguments()
 tally = Tally("pyhopper")
@@ -19,15 +13,6 @@ if not FIXTURES.is_dir():
     tally.skip("the fixture collection is not beside the repository")
     tally.passed += 1
     tally.finish()
-
-CONTINUING = FIXTURES / "continuing" / "continuing.py"
-
-
-def go_on(path, record):
-    """(exit code, words) of the real package going on from a file: 0 same end, 1 another, 2 it cannot be run here."""
-    done = subprocess.run([sys.executable, CONTINUING, path, record], capture_output=True, text=True, timeout=300)
-    return done.returncode, (done.stdout + done.stderr).strip()
-
 
 def by_way(original, way, folder):
     """The state after it went through other layouts and back; None where a step failed."""
@@ -43,7 +28,6 @@ def by_way(original, way, folder):
 
 def searches_made_here(folder):
     """For each kind of search: one that ended, and one that is copied in the middle of its run."""
-    sys.path.insert(0, str(CONTINUING.parent))
     import continuing
     import pyhopper
     import toysearch
