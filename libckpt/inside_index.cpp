@@ -13,7 +13,9 @@ namespace {
 std::optional<std::int64_t> first_of(const DictNode& dict, std::initializer_list<std::string_view> keys) {
     for (const std::string_view key : keys) {
         const Value* value = dict.find(key);
-        if (value != nullptr && value->is(Kind::kInt)) return value->as_int64();
+        if (value == nullptr || !value->is(Kind::kInt)) continue;
+        const auto number = value->as_int64();
+        if (number && *number >= 0) return number;  // -1: of a run that has ended
     }
     return std::nullopt;
 }
@@ -33,8 +35,19 @@ std::string difference(const NameMatch& name, std::initializer_list<std::string_
 
 InsideIndex inside_index(const Value& root) {
     if (!root.is(Kind::kDict)) return {};
-    return {first_of(root.dict(), {"epoch", "current_epoch"}),
-            first_of(root.dict(), {"global_step", "step", "iteration", "iter"})};
+    InsideIndex inside;
+    // MMEngine and fairseq have them further down.
+    const auto look = [&inside](const Value* holder) {
+        if (holder == nullptr || !holder->is(Kind::kDict)) return;
+        const DictNode& dict = holder->dict();
+        if (!inside.epoch) inside.epoch = first_of(dict, {"epoch", "current_epoch"});
+        if (!inside.step) inside.step = first_of(dict, {"global_step", "global_steps", "step", "iteration", "iter"});
+    };
+    look(&root);
+    look(root.dict().find("meta"));
+    const Value* extra = root.dict().find("extra_state");
+    if (extra != nullptr && extra->is(Kind::kDict)) look(extra->dict().find("train_iterator"));
+    return inside;
 }
 
 std::string index_text(const InsideIndex& inside) {

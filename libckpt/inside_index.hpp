@@ -10,10 +10,10 @@
 
 namespace ckpt {
 
-/// What the top level of a training state says of how far it came.
+/// What a training state says of how far it came: at its top, in MMEngine's `meta` or fairseq's `extra_state`.
 struct InsideIndex {
     std::optional<std::int64_t> epoch;  ///< "epoch", "current_epoch"
-    std::optional<std::int64_t> step;   ///< "global_step", "step", "iteration", "iter"
+    std::optional<std::int64_t> step;   ///< "global_step", "global_steps", "step", "iteration", "iter"
 
     bool is_empty() const noexcept { return !epoch && !step; }
 };

@@ -382,9 +382,10 @@ std::string PrunePlan::why_not_stripped(PruneSubject& subject, const Context& co
     try {
         for (const std::string& path : files_with_content(entry)) {
             const Document document = read_document(registry_, path, context);
-            if (select(document, selection, Side::kTaken).leaves == 0) continue;
-            has_inside = true;
             const Format* format = registry_.by_name(document.format);
+            const bool has_more = format != nullptr && format->capabilities().has_more;  // than what was read
+            if (!has_more && select(document, selection, Side::kTaken).leaves == 0) continue;
+            has_inside = true;
             if (entry.is_folder) return "is a checkpoint of several files, which cannot be written without a part";
             if (format == nullptr || !format->capabilities().can_write)
                 return fmt::format("its layout, {}, can only be read", document.format);
