@@ -135,6 +135,20 @@ std::vector<JudgedPointer> judge_folder(RunFolder& folder, const std::string& pa
         }
         judge(pointer.name, pointer.target, found);
     }
+    // Links that lead nowhere: the times of these cannot be had, and links of the names of pointer files.
+    const auto judge_dangling = [&](std::string_view name) {
+        std::error_code error;
+        const fs::path link = fs::path(path) / name;
+        const fs::path target = fs::read_symlink(link, error);
+        if (!error && !fs::exists(link, error)) judge(std::string(name), target.filename().string(), nullptr);
+    };
+    for (const CheckpointEntry& entry : folder.checkpoints()) {
+        if (entry.mtime_seconds == 0 && entry.path == in_folder(entry.name())) judge_dangling(entry.name());
+    }
+    for (const SkippedEntry& skipped : folder.skipped()) {
+        const std::string name = fs::path(skipped.path).filename().string();
+        if (skipped.why.starts_with("pointer") && skipped.path == in_folder(name)) judge_dangling(name);
+    }
     const NameTable table;
     for (const CheckpointEntry& entry : folder.checkpoints()) {
         for (const std::string& alias : entry.aliases) {
@@ -162,6 +176,7 @@ std::vector<JudgedPointer> judge_pointers(RunFolder& folder, const std::string& 
     std::vector<JudgedPointer> judged;
     for (const std::string& place : folders) {
         RunFolder run = RunFolder::scan(place, own, context);
+        run.stat();
         for (JudgedPointer& pointer : judge_folder(run, place)) judged.push_back(std::move(pointer));
     }
     return judged;

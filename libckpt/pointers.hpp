@@ -41,8 +41,9 @@ struct JudgedPointer {
     std::string newest;  ///< name of the newest checkpoint; empty where there is none
 };
 
-/// The pointer files of a folder, and its links that call themselves the last, and where the scan was recursive those
-/// of each folder below that holds checkpoints. `folder` is what was scanned at `path` with `options`.
+/// The pointer files of a folder, its links that lead nowhere and those that call themselves the last, and where the
+/// scan was recursive those of each folder below that holds checkpoints. `folder` is what was scanned at `path` with
+/// `options`, its times looked at.
 std::vector<JudgedPointer> judge_pointers(RunFolder& folder, const std::string& path, const ScanOptions& options,
                                           const Context& context);
 

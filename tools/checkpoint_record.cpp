@@ -50,9 +50,9 @@ Json record(const CheckpointEntry& entry, const CheckpointFacts& facts) {
         if (facts.inside.epoch) inside["epoch"] = *facts.inside.epoch;
         if (facts.inside.step) inside["step"] = *facts.inside.step;
         json["inside"] = inside;
-        const std::string differs = disagreement(entry.match, facts.inside);
-        json["disagrees"] = differs.empty() ? Json(nullptr) : Json(differs);
+        json["disagrees"] = facts.disagrees.empty() ? Json(nullptr) : Json(facts.disagrees);
     }
+    if (!facts.target.empty()) json["target"] = printable(facts.target);
     if (!facts.run.is_empty()) json["run"] = Json::parse(run_json(facts.run));
     if (!facts.why.empty()) json["why"] = printable(facts.why);
     return json;
@@ -105,15 +105,26 @@ std::optional<NameMatch> rolling_match(const Session& session, const std::string
     return match;
 }
 
+namespace {
+
+std::string link_target(const std::string& path) {
+    std::error_code error;  // of what is no link, too
+    return std::filesystem::read_symlink(path, error).string();
+}
+
+}  // namespace
+
 CheckpointFacts facts_by_name(const Session& session, const CheckpointEntry& entry) {
     CheckpointFacts facts;
     if (const Format* format = session.registry().by_extension(entry.name())) facts.format = format->name();
     if (entry.match.scheme == "mammoth") facts.run = run_facts_of_name(entry.name());
+    if (entry.match.is_alias) facts.target = link_target(entry.path);
     return facts;
 }
 
 CheckpointFacts facts_by_reading(const Session& session, const CheckpointEntry& entry, const EntryChecker& checker) {
     CheckpointFacts facts = facts_by_name(session, entry);
+    facts.target = link_target(entry.path);
     Context context = session.context();
     context.on_warning = nullptr;
     context.on_progress = nullptr;
@@ -130,6 +141,7 @@ CheckpointFacts facts_by_reading(const Session& session, const CheckpointEntry& 
         facts.parameters = count_totals(document).parameters;
         facts.inside = inside_index(document.root);
         if (facts.inside.is_empty()) facts.inside = index_of_trainer_state(entry);
+        facts.disagrees = disagreement(entry.match, facts.inside);
         if (RunFacts run = run_facts_of(document); !run.is_empty()) {
             if (run.timestamp.empty()) run.timestamp = facts.run.timestamp;
             if (run.dataset_config.empty()) run.dataset_config = facts.run.dataset_config;
@@ -155,6 +167,24 @@ CheckpointFacts facts_by_reading(const Session& session, const CheckpointEntry& 
         facts.why = rest.why;
     }
     return facts;
+}
+
+void judge_aliases(const std::vector<CheckpointEntry>& entries, std::vector<CheckpointFacts>& facts) {
+    const auto folder_of = [](const CheckpointEntry& entry) {
+        return std::string_view(entry.path).substr(0, entry.path.size() - entry.name().size());
+    };
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+        const InsideIndex& inside = facts[i].inside;
+        if (entries[i].match.scheme != "last" || inside.is_empty()) continue;
+        const std::string_view axis = inside.epoch ? "epoch" : "step";
+        const double held = static_cast<double>(inside.epoch ? *inside.epoch : *inside.step);
+        for (const CheckpointEntry& other : entries) {
+            if (other.match.is_alias || folder_of(other) != folder_of(entries[i])) continue;
+            const auto named = other.match.on_axis(axis);
+            if (!named || *named <= held + 1) continue;  // one is no difference
+            facts[i].disagrees = fmt::format("holds {} {}, and there is {}", axis, index_text(held), other.name());
+        }
+    }
 }
 
 std::string record_json(const CheckpointEntry& entry, const CheckpointFacts& facts, int indent) {

@@ -21,6 +21,8 @@ struct CheckpointFacts {
     std::string state = "unchecked";  ///< unchecked, ok, damaged
     std::string why;                  ///< where it is damaged
     InsideIndex inside;               ///< how far the run had come, as the file has it
+    std::string target;               ///< of a link, as it stands in it; looked at in aliases and in what is opened
+    std::string disagrees;            ///< "holds epoch 12", where the name says another, or that it is the last
     RunFacts run;                     ///< of the training run, by the name, or by the arguments that the file holds
 };
 
@@ -38,6 +40,10 @@ std::optional<NameMatch> rolling_match(const Session& session, const std::string
 CheckpointFacts facts_by_name(const Session& session, const CheckpointEntry& entry);
 /// Opens the checkpoint, and looks at the files that belong to it; an unreadable one is a fact, not an error.
 CheckpointFacts facts_by_reading(const Session& session, const CheckpointEntry& entry, const EntryChecker& checker);
+
+/// Notes in `disagrees` what calls itself the last (`last.ckpt`) and holds less than a checkpoint beside it has in its
+/// name.
+void judge_aliases(const std::vector<CheckpointEntry>& entries, std::vector<CheckpointFacts>& facts);
 
 /// One JSON object, the fields of DESIGN's `ls`; indented by `indent` spaces, or on one line for -1.
 std::string record_json(const CheckpointEntry& entry, const CheckpointFacts& facts, int indent);

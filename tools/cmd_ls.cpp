@@ -55,6 +55,7 @@ public:
             if (opened_) {
                 for_each_parallel(entries.size(), session.context(),
                                   [&](std::size_t i) { facts[i] = facts_by_reading(session, entries[i], checker); });
+                judge_aliases(entries, facts);
             } else {
                 for (std::size_t i = 0; i < entries.size(); ++i) {
                     facts[i] = facts_by_name(session, entries[i]);

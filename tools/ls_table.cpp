@@ -93,17 +93,19 @@ std::string ls_table(const LsListing& listing, bool is_terminal) {
         std::string shown_name = printable(entry.path);
         for (const auto& alias : entry.aliases) shown_name += " (" + printable(alias) + ")";
         shown_name += pointers_to(entry, listing.pointers);
+        if (!facts[i].target.empty()) shown_name += " -> " + printable(facts[i].target);
         total += entry.bytes;
         std::string state = listing.is_opened && facts[i].state != "ok" ? facts[i].state : "";
         if (!facts[i].why.empty())
             state += ": " + (is_terminal ? shortened(facts[i].why, 60) : printable(facts[i].why));
         // What a name like `last.ckpt` stands for only the file says.
         const std::string holds =
-            entry.match.is_alias ? index_text(facts[i].inside) : disagreement(entry.match, facts[i].inside);
+            facts[i].disagrees.empty() && entry.match.is_alias ? index_text(facts[i].inside) : facts[i].disagrees;
         if (!holds.empty()) state += (state.empty() ? "" : "; ") + holds;
         std::vector<std::string> cells = {index_cell, shown_name};
         if (has_runs) add_run(facts[i].run, cells);
-        cells.insert(cells.end(), {facts[i].format, age_text(now - entry.mtime_seconds), size_text(entry.bytes),
+        cells.insert(cells.end(), {facts[i].format, entry.mtime_seconds > 0 ? age_text(now - entry.mtime_seconds) : "-",
+                                   size_text(entry.bytes),
                                    !listing.is_opened        ? ""
                                    : facts[i].parameters > 0 ? count_text(facts[i].parameters)
                                                              : "-",
