@@ -114,6 +114,7 @@ def streams():
     yield "looks_like_tar", b"\x80\x02" + text("x" * 250 + "ustar" + "\0" * 600) + b"0" + CALL + b".", True
     for at in (512, 4096, 8192):
         yield f"looks_like_hdf5_{at}", b"\x80\x02B" + struct.pack("<I", at + 100) + b"x" * (at - 7) + b"\x89HDF\r\n\x1a\n" + b"\0" * 99 + b"0" + CALL + b".", True
+    yield "looks_like_mobile", b"U\x08xxPTMFyy0" + CALL + b".", True
     yield "looks_like_lzma", b"]\0\0\x80\0" + CALL + b".", False
     yield "third_behind_junk", b"\x80\x02N.\0\0junk\0\x80\x04" + CALL + b".", False
     yield "proto_again", b"\x80\x02\x80\x04\x80\x03" + CALL + b".", True
@@ -157,6 +158,8 @@ def streams():
     yield "loader_of_another_codec", b"\x80\x02" + loader + b"c_codecs\nencode\n" + text(coded) + text("cp037") + b"\x86R\x85R.", True
     yield "encoder_handed_on", b"\x80\x02" + loader + b"ctorch._tensor\n_rebuild_from_type_v2\n(c_codecs\nencode\ncbuiltins\nbytes\n" + text(coded) + text("cp037") + b"\x86}tR\x85R.", True
     yield "enum_by_getattr_of_another", b"\x80\x02cbuiltins\ngetattr\ncbuiltins\nstr\n" + text("INIT") + b"\x86R.", None
+    yield "getattr_of_a_name", b"\x80\x02cbuiltins\ngetattr\nctorch\nserialization\n" + text("load") + b"\x86R.", None
+    yield "getattr_of_a_way", b"\x80\x02cbuiltins\ngetattr\nccollections\nOrderedDict\n" + text("__reduce_ex__") + b"\x86R.", None
     yield "getattr_handed_on", b"\x80\x02cfunctools\npartial\ncbuiltins\ngetattr\n\x85R.", None
     yield "old_pickle_in_encoded_text", b"\x80\x02c_codecs\nencode\n" + text((CALL + b".").decode("latin1")) + text("latin1") + b"\x86R.", None
     for packer in (gzip, zlib, bz2, lzma):
@@ -206,7 +209,7 @@ def check_streams(folder):
             path = folder / f"{name}{suffix}"
             path.write_bytes(stream)
             report = must_be_found(path, f"stream {name}{suffix}")
-            if name.startswith("named_") and report:
+            if name.startswith(("named_", "getattr", "looks_like_mobile")) and report:
                 tally.check(any(f["class"] == "dangerous" for f in report["findings"]), f"{name}: not called dangerous")
             path.unlink()
         path = folder / "in.pt"
@@ -574,6 +577,12 @@ def check_plain_layouts(folder):
         header = json.dumps({"w" * size * 8: {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
         header += b" " * (-len(header) % 8)
         (folder / f"plain_{size}.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + b"\0\0\0\0")
+    # Members of enumerations as Python 3.11.0 to 3.11.3 pickles them: of torch's own plain data, of others unknown, of none dangerous.
+    enum = b"\x80\x02cbuiltins\ngetattr\nc%s\n%s\n" + text("TORCH_CONTIGUOUS_FORMAT") + b"\x86R."
+    (folder / "plain_enum.pkl").write_bytes(enum % (b"torch.distributed.checkpoint.metadata", b"_MEM_FORMAT_ENCODING"))
+    (folder / "other_enum.pkl").write_bytes(enum % (b"spam.options", b"Mode"))
+    code, report, _ = scan(folder / "other_enum.pkl")
+    tally.check(code == 1 and [f["class"] for f in report["findings"]] == ["unknown", "unknown"], f"an enumeration: {report['findings']}")
     (folder / "plain.z").write_bytes(zlib.compress(pickle.dumps({"a": [1, 2]})))
     (folder / "plain.bz2").write_bytes(bz2.compress(pickle.dumps({"a": [1, 2]})))
     package = torch.package.PackageExporter(str(folder / "plain_package.pt"))

@@ -99,10 +99,15 @@ public:
             return;
         }
         const GlobalClass cls = call.name->is_known ? classify_global(call.name->full) : GlobalClass::kUnknown;
-        if (is_member_of_enum(call)) {
-            if (is_believed_) scanner_.excused_.insert(place_ + '\n' + call.name->full);
-            if (!is_believed_) waiting_excuses_.push_back(call.name->full);
-            return;
+        if (takes_attribute(call)) {
+            // The same as a name with one more dot.
+            const std::string full = call.arguments[0].text + "." + call.arguments[1].text;
+            const bool is_plain = is_member_of_enum(call);
+            if (is_plain || classify_global(full) != GlobalClass::kDangerous) {
+                excuse(call.name->full);
+                if (!is_plain) find({ScanFinding::Class::kUnknown, full, "taken by getattr", place_, at, 1});
+                return;
+            }
         }
         if (cls == GlobalClass::kHarmless && call.how != AuditedCall::How::kChanged && is_harmless(call)) return;
         find({class_of(cls), call.name->full, std::string(verb(call.how)) + call.shown, place_, at, 1});
@@ -193,13 +198,21 @@ private:
         const std::string place = inside(place_, fmt::format("bytes at {}", at));
         if (scanner_.any(bytes, place, depth_ + 1, Belief::kMaybe)) looked_into_.insert(data_begin);
     }
+    void excuse(const std::string& name) {
+        if (is_believed_) scanner_.excused_.insert(place_ + '\n' + name);
+        if (!is_believed_) waiting_excuses_.push_back(name);
+    }
+    /// getattr of a name that stands in the stream, and of a text.
+    static bool takes_attribute(const AuditedCall& call) {
+        const auto& arguments = call.arguments;
+        return call.name->full == kGetattr && call.how == AuditedCall::How::kCalled && call.has_arguments &&
+               arguments.size() == 2 && arguments[0].kind == AuditedArgument::Kind::kName &&
+               arguments[1].kind == AuditedArgument::Kind::kText && is_dotted(arguments[0].text) &&
+               is_dotted(arguments[1].text);
+    }
     /// How Python 3.11.0 to 3.11.3 pickles the member of an enumeration.
     static bool is_member_of_enum(const AuditedCall& call) {
         const auto& arguments = call.arguments;
-        if (call.name->full != kGetattr || call.how != AuditedCall::How::kCalled || !call.has_arguments ||
-            arguments.size() != 2 || arguments[0].kind != AuditedArgument::Kind::kName ||
-            arguments[1].kind != AuditedArgument::Kind::kText)
-            return false;
         constexpr std::array<std::string_view, 3> kEnums = {
             "torch.distributed._shard.sharded_tensor.metadata.MEM_FORMAT_ENCODING",
             "torch.distributed.checkpoint.metadata._MEM_FORMAT_ENCODING", "pyhopper.utils.CandidateType"};

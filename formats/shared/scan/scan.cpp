@@ -143,7 +143,7 @@ bool Scanner::any(const BlobPtr& bytes, const std::string& place, int depth, Bel
     }
     if (head.size() > 8 && head.compare(4, 4, "PTMF") == 0) {
         unseen("TorchScript code for mobile devices, which torch.jit.load runs", place);
-        return is("TorchScript flatbuffer");
+        return is_late("TorchScript flatbuffer");
     }
     for (const Packed& packed : kPacked) {
         if (!head.starts_with(packed.head)) continue;
