@@ -26,7 +26,7 @@ Finding finding_of(const Error& error, std::string path) {
     const bool is_index = error.file().ends_with(".index.json");
     const std::string name = is_index ? "" : error.file().substr(error.file().rfind('/') + 1);
     return {is_damage ? Finding::Severity::kDamage : Finding::Severity::kWarning, std::move(path),
-            name.empty() ? error.message() : name + ": " + error.message()};
+            error.message().find(name) != std::string::npos ? error.message() : name + ": " + error.message()};
 }
 
 void read_through(const Document& document, std::vector<Finding>& findings, const Context& context) {

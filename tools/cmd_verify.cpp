@@ -81,8 +81,10 @@ private:
             if (!entry.match.is_alias) check(session, entry.path);
         }
         if (!folder_.series.empty() || !folder_.pattern.empty()) return;
+        std::vector<std::string> shards;
         for (const auto& skipped : folder.skipped()) {
             if (!skipped.path.ends_with(kIndexSuffix)) done.insert(fs::path(skipped.path).filename());
+            if (skipped.why.starts_with("a shard")) shards.push_back(fs::path(skipped.path).filename());
         }
         std::vector<std::string> rest;
         std::error_code error;
@@ -93,6 +95,14 @@ private:
                 rest.push_back(it->path());
         }
         std::sort(rest.begin(), rest.end());
+        const bool has_index =
+            std::any_of(rest.begin(), rest.end(), [](const std::string& file) { return file.ends_with(kIndexSuffix); });
+        if (!shards.empty() && !has_index) {
+            report(
+                session, path, "",
+                {{Finding::Severity::kDamage, "",
+                  fmt::format("the index of {} shards is not there: '{}' and others", shards.size(), shards.front())}});
+        }
         for (const std::string& file : rest) check(session, file, Wanted::kWithFolder);
     }
 

@@ -4,3 +4,5 @@ echo '# a model' > model/README.md && echo '<html>' > model/page.pt && : > model
 ckpt verify model; echo "exit $?"
 rm model/torn.pt model/pytorch_model-00002-of-*.bin
 ckpt verify model; echo "exit $?"
+rm model/pytorch_model.bin.index.json
+ckpt verify model; echo "exit $?"
