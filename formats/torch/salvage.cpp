@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
+#include <unordered_map>
 
 #include <fmt/format.h>
 
@@ -20,6 +22,8 @@ namespace {
 constexpr std::string_view kDescriptor = "PK\7\x08";
 constexpr std::size_t kDescriptorBytes = 16;
 constexpr unsigned kHasDescriptor = 8;
+constexpr std::uint64_t kSearchedBytes = std::uint64_t{1} << 26;  // for the pickle, which stands first
+constexpr std::uint64_t kQuicklyReadBytes = std::uint64_t{1} << 28;
 constexpr std::string_view kNoDirectory = "the archive has no directory";
 
 std::string folded(std::string_view name) {
@@ -45,10 +49,56 @@ std::uint32_t checksum_of(const Blob& blob, const Context& context) {
     return crc;
 }
 
+/// What the pickle of an archive says of its storages: where a record ends is not to be searched for then.
+class StorageSizes final : public PickleReaderHooks {
+public:
+    Value persistent_load(Pool&, Value id) override {
+        if (id.is(Kind::kTuple)) {
+            const StorageId storage = parse_storage_id(id.sequence().items, "");
+            sizes_.try_emplace(folded(storage.key), storage.size_bytes);
+        }
+        return {};
+    }
+    bool empty() const noexcept { return sizes_.empty(); }
+    /// Of a record "PREFIX/data/KEY".
+    std::optional<std::uint64_t> find(std::string_view record) const {
+        const auto slash = record.find('/');
+        if (slash == std::string_view::npos) return std::nullopt;
+        const std::string name = folded(record.substr(slash + 1));
+        const auto found = name.starts_with("data/") ? sizes_.find(name.substr(5)) : sizes_.end();
+        return found != sizes_.end() ? std::optional(found->second) : std::nullopt;
+    }
+
+private:
+    std::unordered_map<std::string, std::uint64_t> sizes_;
+};
+
+StorageSizes sizes_of(const BlobPtr& bytes, const std::vector<ZipEntry>& known, const Context& context) {
+    StorageSizes sizes;
+    const auto is_pickle = [](const ZipEntry& entry) { return folded(entry.name).ends_with("/data.pkl"); };
+    std::vector<ZipEntry> first;
+    const std::vector<ZipEntry>* entries = &known;
+    if (std::none_of(known.begin(), known.end(), is_pickle)) {
+        first = local_zip_entries(*bytes, 0, std::min(bytes->size_bytes(), kSearchedBytes), context);
+        entries = &first;
+    }
+    const auto found = std::find_if(entries->begin(), entries->end(), is_pickle);
+    if (found == entries->end()) return sizes;
+    try {
+        const Unzipped unzipped = unzip(bytes, *found, context.limits.max_header_bytes);
+        if (unzipped.bytes == nullptr) return sizes;
+        Pool scratch;
+        read_pickle_remains(read_all(*unzipped.bytes, context.limits.max_header_bytes), scratch, sizes, context);
+    } catch (const Error& error) {
+        if (error.code() == ErrorCode::kCancelled) throw;
+    }
+    return sizes;
+}
+
 /// The records of an archive, by name without prefix, folded.
 class Records {
 public:
-    Records(const BlobPtr& bytes, const Context& context) : bytes_(bytes), context_(context) {
+    Records(const BlobPtr& bytes, SalvageCheck check, const Context& context) : bytes_(bytes), context_(context) {
         std::vector<ZipEntry> entries;
         bool is_sound = false;
         for (ZipArchive& archive : zip_archives_before(*bytes, bytes->size_bytes(), context)) {
@@ -61,11 +111,16 @@ public:
             break;
         }
         has_directory_ = !entries.empty();
+        const StorageSizes sizes = is_sound ? StorageSizes() : sizes_of(bytes, entries, context);
         for (ZipEntry& entry : entries) {
             if (entry.problem.empty()) add(std::move(entry));
         }
         if (is_sound) return;
-        for (ZipEntry& entry : local_zip_entries(*bytes, 0, bytes->size_bytes(), context)) add(std::move(entry));
+        if (check == SalvageCheck::kNow && sizes.empty() && bytes->size_bytes() > kQuicklyReadBytes)
+            throw Error(ErrorCode::kRefused, "all of it would have to be read");
+        const SizeHint hint = [&](std::string_view name) { return sizes.find(name); };
+        for (ZipEntry& entry : local_zip_entries(*bytes, 0, bytes->size_bytes(), context, kMostZipEntries, hint))
+            add(std::move(entry));
     }
 
     const std::string& prefix() const noexcept { return prefix_; }
@@ -216,7 +271,7 @@ Salvaged salvage(const Source& source, SalvageCheck check, const Context& contex
     Salvaged result;
     Document& document = result.document;
     document.format = "torch";
-    const Records records(File::blob(source.file), context);
+    const Records records(File::blob(source.file), check, context);
     if (records.is_other_kind())
         throw Error(ErrorCode::kUnsupported,
                     "is an archive of torch.package or torch.export, of which no part is taken");

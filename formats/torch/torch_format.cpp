@@ -29,7 +29,6 @@ namespace {
 constexpr std::string_view kZipSignature = "PK\3\4";
 constexpr std::string_view kOldestMagic = "PYTORCH1";
 // Finding records without a directory reads the file once.
-constexpr std::uint64_t kQuickSurveyBytes = std::uint64_t{1} << 28;
 
 std::string stem_of(const std::string& output_name) {
     // torch takes the base name without its last extension; a name with other than ASCII goes through a stream, whose
@@ -194,13 +193,6 @@ private:
     /// Of an archive that cannot be read: which tensors are whole all the same.
     static void add_survey(const Source& source, VerifyLevel level, const Context& context,
                            std::vector<Finding>& findings) {
-        if (level == VerifyLevel::kQuick && source.size_bytes > kQuickSurveyBytes) {
-            findings.push_back(
-                {Finding::Severity::kNote, "",
-                 "which tensors are whole is told by `ckpt verify --full`; `ckpt extract --salvage` gets "
-                 "them out"});
-            return;
-        }
         Context quiet = context;
         quiet.on_warning = nullptr;
         const SalvageCheck check = level == VerifyLevel::kFull ? SalvageCheck::kAll : SalvageCheck::kNow;
@@ -208,6 +200,12 @@ private:
             for (Finding& finding : survey_torch_zip(source, check, quiet)) findings.push_back(std::move(finding));
         } catch (const Error& error) {
             if (error.code() == ErrorCode::kCancelled) throw;
+            if (error.code() == ErrorCode::kRefused && level == VerifyLevel::kQuick) {
+                findings.push_back({Finding::Severity::kNote, "",
+                                    "which tensors are whole is told by `ckpt verify --full`; `ckpt extract --salvage` "
+                                    "gets them out"});
+                return;
+            }
             findings.push_back({Finding::Severity::kNote, "", fmt::format("nothing is whole: {}", error.message())});
         }
     }

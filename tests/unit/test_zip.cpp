@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "formats/shared/zip/zip_reader.hpp"
+#include "formats/shared/zip/zip_walk.hpp"
 #include "libckpt/crc32.hpp"
 #include "libckpt/error.hpp"
 
@@ -260,4 +261,74 @@ TEST_CASE("deflated members are bounded before they are unpacked, and must unpac
           "member 'a/x' claims to unpack " + std::to_string(packed.size()) + " bytes to 4000000000");
     CHECK(unpack(archive(999), 1000) == "member 'a/x' does not unpack to its 999 bytes");
     CHECK(unpack(archive(1001), 2000) == "member 'a/x' does not unpack to its 1001 bytes");
+}
+
+namespace {
+
+/// A blob that counts what is read of it.
+class Counted final : public Blob {
+public:
+    explicit Counted(std::string bytes) : bytes_(memory_blob(std::move(bytes))) {}
+    std::uint64_t size_bytes() const noexcept override { return bytes_->size_bytes(); }
+    void read(std::uint64_t offset_bytes, std::span<std::byte> out) const override {
+        read_ += out.size();
+        bytes_->read(offset_bytes, out);
+    }
+    std::uint64_t read_bytes() const noexcept { return read_; }
+
+private:
+    BlobPtr bytes_;
+    mutable std::uint64_t read_ = 0;
+};
+
+/// Two members as torch writes them, sizes behind the bytes, without a directory.
+std::string streamed(const std::string& first, const std::string& second) {
+    std::string bytes;
+    const auto put = [&](std::uint64_t value, int width) {
+        for (int i = 0; i < width; ++i) bytes += static_cast<char>(value >> (8 * i));
+    };
+    for (const std::string& name : {std::string("a/x"), std::string("a/y")}) {
+        const std::string& data = name == "a/x" ? first : second;
+        bytes += "PK\3\4";
+        put(0, 2);
+        put(8, 2);
+        for (int i = 0; i < 18; ++i) put(0, 1);
+        put(3, 2);
+        put(0, 2);
+        bytes += name + data + "PK\7\x08";
+        put(crc32(0, std::as_bytes(std::span(data.data(), data.size()))), 4);
+        put(data.size(), 4);
+        put(data.size(), 4);
+    }
+    return bytes;
+}
+
+}  // namespace
+
+TEST_CASE("members without a directory: where a size is known, their bytes are not read") {
+    const std::string big(10'000'000, 'x');
+    const std::string small = "more";
+    const std::string bytes = streamed(big, small);
+    const Counted all(bytes);
+    const auto searched = local_zip_entries(all, 0, bytes.size(), {});
+    const Counted few(bytes);
+    const auto right = [&](std::string_view name) {
+        return std::optional<std::uint64_t>(name == "a/x" ? 10'000'000 : 4);
+    };
+    const auto hinted = local_zip_entries(few, 0, bytes.size(), {}, kMostZipEntries, right);
+    const auto wrong = [](std::string_view) { return std::optional<std::uint64_t>(77); };
+    const auto misled = local_zip_entries(all, 0, bytes.size(), {}, kMostZipEntries, wrong);
+    for (const auto& found : {searched, hinted, misled}) {
+        REQUIRE(found.size() == 2);
+        CHECK(found[0].is_whole);
+        CHECK(found[0].stored_bytes == big.size());
+        CHECK(found[1].is_whole);
+        CHECK(found[1].stored_bytes == small.size());
+    }
+    CHECK(few.read_bytes() < 3'000'000);
+    // Cut within the first member: it reaches to the end.
+    const auto cut = local_zip_entries(few, 0, 5'000'000, {}, kMostZipEntries, right);
+    REQUIRE(cut.size() == 1);
+    CHECK_FALSE(cut[0].is_whole);
+    CHECK(cut[0].stored_bytes == 5'000'000 - cut[0].data_at);
 }

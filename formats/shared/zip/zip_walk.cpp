@@ -134,10 +134,10 @@ void parse_directory(const Blob& bytes, const End& end, ZipArchive& archive, con
     }
 }
 
-/// Calls back with the place of each "PK" that begins a record.
+/// Calls back with the place of each "PK" that begins a record; goes on at `skip_to` where that is set further ahead.
 template <typename F>
-void for_each_signature(const Blob& bytes, std::uint64_t from, std::uint64_t to, const Context& context,
-                        const F& found) {
+void for_each_signature(const Blob& bytes, std::uint64_t from, std::uint64_t to, const std::uint64_t& skip_to,
+                        const Context& context, const F& found) {
     constexpr std::uint64_t kWindow = std::uint64_t{1} << 20;
     for (std::uint64_t at = from; at + 4 <= to;) {
         const std::string window = range(bytes, at, std::min(kWindow, to - at));
@@ -147,7 +147,7 @@ void for_each_signature(const Blob& bytes, std::uint64_t from, std::uint64_t to,
             if (kind == "\3\4" || kind == "\7\x08" || kind == "\1\2") found(at + k, kind);
         }
         if (window.size() < 4) return;
-        at += window.size() - 3;
+        at = std::max(at + window.size() - 3, skip_to);
         context.check_cancelled();
     }
 }
@@ -190,11 +190,11 @@ std::vector<ZipArchive> zip_archives_before(const Blob& bytes, std::uint64_t end
 }
 
 std::vector<ZipEntry> local_zip_entries(const Blob& bytes, std::uint64_t from, std::uint64_t to, const Context& context,
-                                        std::size_t most) {
+                                        std::size_t most, const SizeHint& hint) {
     std::vector<ZipEntry> entries;
     std::vector<std::size_t> open;
     std::uint64_t skip_to = from;
-    for_each_signature(bytes, from, to, context, [&](std::uint64_t at, std::string_view kind) {
+    for_each_signature(bytes, from, to, skip_to, context, [&](std::uint64_t at, std::string_view kind) {
         if (at < skip_to) return;
         if (kind == "\7\x08") {
             const std::string record = range(bytes, at, 24);
@@ -235,6 +235,17 @@ std::vector<ZipEntry> local_zip_entries(const Blob& bytes, std::uint64_t from, s
         entry.is_whole = is_told && entry.problem.empty();
         entry.problem.clear();
         if (entry.data_at > to) entry.data_at = to;
+        const auto hinted = entry.is_whole || !hint || entry.method != 0 ? std::nullopt : hint(entry.name);
+        if (hinted && *hinted < to - entry.data_at) {
+            const std::string record = range(bytes, entry.data_at + *hinted, 24);
+            const bool is_narrow = record.size() >= 16 && number(record, 8, 4) == *hinted;
+            const bool is_wide = record.size() >= 24 && number(record, 8, 8) == *hinted;
+            if (record.starts_with("PK\7\x08") && (is_narrow || is_wide)) {
+                entry.crc32 = static_cast<std::uint32_t>(number(record, 4, 4));
+                entry.stored_bytes = entry.size_bytes = *hinted;
+                entry.is_whole = true;
+            }
+        }
         if (entry.is_whole) {
             open.clear();
             skip_to = entry.data_at + entry.stored_bytes;

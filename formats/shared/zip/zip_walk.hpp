@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "libckpt/blob.hpp"
@@ -43,10 +45,14 @@ struct ZipArchive {
 /// there is no end record. Throws Error (kRefused) for a directory over the limits.
 std::vector<ZipArchive> zip_archives_before(const Blob& bytes, std::uint64_t end, const Context& context);
 
+/// Bytes of a stored member, by its name, where its header does not say them and something else does.
+using SizeHint = std::function<std::optional<std::uint64_t>(std::string_view name)>;
+
 /// Members by their local headers alone, of bytes from..to. The end of one whose header does not say it is where a data
-/// descriptor says so; one without reaches to the next header (`is_whole` false). No more than `most`.
+/// descriptor says so; one without reaches to the next header (`is_whole` false). No more than `most`. Where `hint` is
+/// right, the bytes of members are not read.
 std::vector<ZipEntry> local_zip_entries(const Blob& bytes, std::uint64_t from, std::uint64_t to, const Context& context,
-                                        std::size_t most = kMostZipEntries);
+                                        std::size_t most = kMostZipEntries, const SizeHint& hint = {});
 
 /// The decoded bytes of an entry, as far as they decode, and why no further.
 struct Unzipped {
