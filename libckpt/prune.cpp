@@ -136,6 +136,22 @@ std::vector<std::string> files_with_content(const CheckpointEntry& entry) {
     return files;
 }
 
+/// Names in a folder, by what they are but for their digits.
+std::map<std::string, std::string> shapes_in(const std::string& folder) {
+    std::map<std::string, std::string> shapes;
+    std::error_code error;
+    for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+        const std::string name = it->path().filename().string();
+        std::string shape;
+        for (const char c : name) {
+            const bool is_digit = c >= '0' && c <= '9';
+            if (!is_digit || !shape.ends_with('#')) shape += is_digit ? '#' : c;
+        }
+        if (!name.starts_with('.')) shapes.emplace(std::move(shape), name);
+    }
+    return shapes;
+}
+
 /// What holds nothing but the state of the optimizer: `optimizer.pt` in a folder, `optimizer_3.pth` beside
 /// `model_3.pth`.
 std::vector<std::string> optimizer_files(const CheckpointEntry& entry) {
@@ -174,6 +190,7 @@ PrunePlan::PrunePlan(const Registry& registry, RunFolder folder, PruneOptions op
     choose_axes();
     protect_targets();
     check_all(folder);
+    doubt_unfinished();
     if (options_.rules.best) find_metrics();
     decide();
     if (!options_.stripped.empty()) spare_stripped();
@@ -197,8 +214,8 @@ void PrunePlan::take(const RunFolder& folder) {
         // The time of a link is not that of what it leads to.
         if (subject.identity && !fs::is_symlink(entry.path, error))
             newest = std::max(newest, static_cast<double>(subject.identity->newest_nanoseconds) * 1e-9);
-        if (now - newest < options_.min_age_seconds)
-            item.protections.push_back(fmt::format("is younger than {}", options_.min_age_text));
+        subject.is_young = now - newest < options_.min_age_seconds;
+        if (subject.is_young) item.protections.push_back(fmt::format("is younger than {}", options_.min_age_text));
         const bool is_ranked = options_.rules.best && metric_in_name(entry, options_.metric);
         if (calls_itself_best(entry) && !is_ranked) item.protections.emplace_back("calls itself the best");
         subjects_.push_back(std::move(subject));
@@ -313,6 +330,37 @@ void PrunePlan::check_all(const RunFolder& folder) {
         if (subject.check.state == CheckResult::State::kUnreadable)
             subject.item.protections.emplace_back("cannot be checked");
     });
+}
+
+/// A folder is filled file by file: the model may be whole while the optimizer is not there yet, and then the one
+/// before must not go.
+void PrunePlan::doubt_unfinished() {
+    const auto is_before = [](const PruneSubject& a, const PruneSubject& b) {
+        return std::tie(a.item.index, a.item.time_seconds) < std::tie(b.item.index, b.item.time_seconds);
+    };
+    std::vector<const PruneSubject*> settled;
+    for (const PruneSubject& subject : subjects_) {
+        if (!subject.is_young && subject.entry.is_folder && subject.item.why_invalid.empty())
+            settled.push_back(&subject);
+    }
+    for (PruneSubject& subject : subjects_) {
+        if (!subject.is_young || !subject.entry.is_folder || !subject.item.why_invalid.empty()) continue;
+        const PruneSubject* before = nullptr;
+        for (const PruneSubject* other : settled) {
+            if (other->item.series == subject.item.series && is_before(*other, subject) &&
+                (before == nullptr || is_before(*before, *other)))
+                before = other;
+        }
+        if (before == nullptr) continue;
+        const auto there = shapes_in(subject.entry.path);
+        for (const auto& [shape, name] : shapes_in(before->entry.path)) {
+            if (there.contains(shape)) continue;
+            subject.item.why_invalid =
+                fmt::format("may not be finished: has no {}, which {} has", name, before->entry.name());
+            subject.check = {CheckResult::State::kDamaged, subject.check.layout, subject.item.why_invalid};
+            break;
+        }
+    }
 }
 
 void PrunePlan::find_metrics() {

@@ -36,6 +36,7 @@ struct PruneSubject {
     enum class Action : std::uint8_t { kKeep, kStrip, kRemove } action = Action::kKeep;
     CheckpointEntry entry;
     CheckResult check;
+    bool is_young = false;  ///< younger than the bound
     RetentionItem item;
     Verdict verdict;
     std::optional<Identity> identity;
@@ -89,6 +90,7 @@ private:
     void choose_axes();
     void protect_targets();
     void check_all(const RunFolder& folder);
+    void doubt_unfinished();
     void find_metrics();
     void decide();
     void spare_stripped();

@@ -387,8 +387,12 @@ std::optional<std::pair<double, std::string>> RunFolder::next() const {
     }
     if (last.match.number_on(axis)->length == 0) return std::pair{index, last.path};  // it is rewritten
     const std::string folder(folder_of(last));
+    std::string name(last.name());
+    // What told it from another of its number is none of the next one's.
+    if (const auto counter = collision_counter(last.match, last.name()); counter != 0)
+        name.erase(name.rfind("-v"), fmt::format("-v{}", counter).size());
     return std::pair{index, path_in(folder.empty() ? "." : folder,
-                                    with_number(std::string(last.name()), *last.match.number_on(axis), index))};
+                                    with_number(std::move(name), *last.match.number_on(axis), index))};
 }
 
 void RunFolder::stat() {

@@ -610,6 +610,11 @@ TEST_CASE("the next save goes on by the usual step, in the same naming") {
     CHECK(next({"README", "model.pt"}) == "-");
 }
 
+TEST_CASE("the next save has no counter of a name that was taken") {
+    CHECK(next({"epoch=1.ckpt", "epoch=2.ckpt", "epoch=2-v1.ckpt"}) == "3 epoch=3.ckpt");
+    CHECK(next({"epoch=9-v12.ckpt"}) == "10 epoch=10.ckpt");
+}
+
 TEST_CASE("the next save leaves digits of the extension alone") {
     CHECK(next({"checkpoint=2.jld2"}) == "3 checkpoint=3.jld2");
     CHECK(next({"model_5.h5"}) == "6 model_6.h5");
