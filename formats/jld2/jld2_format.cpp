@@ -72,6 +72,24 @@ public:
         }
         return jld2::plan_document(document, options, context);
     }
+
+    /// The group of types as well, which Julia reads first and no value leads to.
+    std::vector<Finding> verify(const Source& source, VerifyLevel level, const Context& context) const override {
+        std::vector<Finding> findings = Format::verify(source, level, context);
+        if (!findings.empty()) return findings;
+        Context quiet = context;
+        quiet.on_warning = nullptr;
+        try {
+            const auto file = open_file(source, quiet);
+            for (const h5::Link& link : file->object(file->root_address())->links().links) {
+                if (link.name == "_types" && link.kind == h5::Link::Kind::kHard) file->object(link.address)->links();
+            }
+        } catch (const Error& error) {
+            if (error.code() != ErrorCode::kDamaged) throw;
+            findings.push_back({Finding::Severity::kDamage, "_types", error.message()});
+        }
+        return findings;
+    }
 };
 
 }  // namespace
