@@ -20,11 +20,13 @@ std::string folder_of(const CheckpointEntry& entry) {
 }
 
 std::string head_of_file(const fs::path& path) {
-    constexpr std::size_t kMostBytes = 1 << 20;
+    constexpr std::uintmax_t kMostBytes = 1 << 20;
     std::error_code error;
     if (!fs::is_regular_file(path, error)) return {};
+    const std::uintmax_t size = fs::file_size(path, error);
+    if (error) return {};
     std::ifstream file(path, std::ios::binary);
-    std::string bytes(kMostBytes, '\0');
+    std::string bytes(static_cast<std::size_t>(std::min(size, kMostBytes)), '\0');
     file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
     bytes.resize(static_cast<std::size_t>(file.gcount()));
     return bytes;
@@ -154,17 +156,18 @@ private:
 
     /// What a Trainer loads at the end of its run.
     void find_best(const std::string& folder, const std::vector<std::size_t>& members) {
-        const CheckpointEntry* newest = nullptr;
-        std::string newest_text;
-        for (const std::size_t i : members) {
+        std::vector<std::size_t> newest_first = members;
+        std::stable_sort(newest_first.begin(), newest_first.end(), [this](std::size_t a, std::size_t b) {
+            return checkpoints_[a]->match.index > checkpoints_[b]->match.index;
+        });
+        for (const std::size_t i : newest_first) {
             const CheckpointEntry& entry = *checkpoints_[i];
-            if (!entry.is_folder || (newest != nullptr && entry.match.index < newest->match.index)) continue;
-            std::string text = head_of_file(fs::path(entry.path) / "trainer_state.json");
+            if (!entry.is_folder) continue;
+            const std::string text = head_of_file(fs::path(entry.path) / "trainer_state.json");
             if (text.empty()) continue;
-            newest = &entry;
-            newest_text = std::move(text);
+            protect_best(text, std::string(entry.name()) + "/trainer_state.json", members);
+            break;
         }
-        if (newest != nullptr) protect_best(newest_text, std::string(newest->name()) + "/trainer_state.json", members);
         protect_best(head_of_file(fs::path(folder) / "trainer_state.json"), "trainer_state.json", members);
     }
 

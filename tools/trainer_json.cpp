@@ -12,6 +12,32 @@ using Json = nlohmann::json;
 
 constexpr std::uintmax_t kMostBytes = std::uintmax_t{64} << 20;
 
+/// Python writes NaN and Infinity as such, which JSON does not know: null for them.
+std::string without_nan(std::string_view text) {
+    std::string json;
+    json.reserve(text.size());
+    bool is_quoted = false;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const std::string_view rest = text.substr(i);
+        if (is_quoted && text[i] == '\\' && i + 1 < text.size()) {
+            json += text[i++];
+        } else if (text[i] == '"') {
+            is_quoted = !is_quoted;
+        }
+        std::size_t length = 0;
+        for (const std::string_view word : {"-Infinity", "Infinity", "NaN"}) {
+            if (!is_quoted && length == 0 && rest.starts_with(word)) length = word.size();
+        }
+        if (length == 0) {
+            json += text[i];
+        } else {
+            json += "null";
+            i += length - 1;
+        }
+    }
+    return json;
+}
+
 Json read_state(const CheckpointEntry& entry) {
     namespace fs = std::filesystem;
     const fs::path path = fs::path(entry.path) / "trainer_state.json";
@@ -19,15 +45,8 @@ Json read_state(const CheckpointEntry& entry) {
     if (!entry.is_folder || !fs::is_regular_file(path, error) || fs::file_size(path, error) > kMostBytes)
         return nullptr;
     std::ifstream file(path, std::ios::binary);
-    // Python writes NaN and Infinity as such, which JSON does not know.
-    std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-    for (const std::string_view word : {"-Infinity", "Infinity", "NaN"}) {
-        for (std::size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + 1)) {
-            const bool is_value = at > 0 && (text[at - 1] == ' ' || text[at - 1] == ':' || text[at - 1] == '[');
-            if (is_value) text.replace(at, word.size(), "null");
-        }
-    }
-    Json state = Json::parse(text, nullptr, false);
+    const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+    Json state = Json::parse(without_nan(text), nullptr, false);
     return state.is_object() ? state : Json(nullptr);
 }
 
