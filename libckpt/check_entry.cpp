@@ -73,6 +73,39 @@ std::vector<std::string> files_below(const Registry& registry, const std::string
     return files;
 }
 
+/// The place of a name among others that it counts: "model-", ".safetensors", 2, 3 of
+/// "model-00002-of-00003.safetensors".
+struct Counted {
+    std::string before, behind;
+    std::uint64_t number = 0;
+    std::uint64_t count = 0;
+};
+std::optional<Counted> counted(std::string_view path) {
+    constexpr std::string_view kOf = "-of-";
+    constexpr std::string_view kDigits = "0123456789";
+    const std::size_t name = path.rfind('/') + 1;  // 0 where there is none
+    const std::size_t of = path.rfind(kOf);
+    if (of == std::string_view::npos || of <= name) return std::nullopt;
+    std::size_t begin = of;
+    while (begin > name && kDigits.find(path[begin - 1]) != std::string_view::npos) --begin;
+    std::size_t end = path.find_first_not_of(kDigits, of + kOf.size());
+    if (end == std::string_view::npos) end = path.size();
+    Counted place;
+    const auto read = [&](std::size_t from, std::size_t to, std::uint64_t& number) {
+        const auto [stop, error] = std::from_chars(path.data() + from, path.data() + to, number);
+        return error == std::errc() && stop == path.data() + to;
+    };
+    if (!read(begin, of, place.number) || !read(of + kOf.size(), end, place.count)) return std::nullopt;
+    place.before = path.substr(0, begin);
+    place.behind = path.substr(end);
+    // Each process writes those of its own, and the numbers go through all of them: shard-00001-model-00002-of-00003.
+    if (path.substr(name).starts_with("shard-")) {
+        const std::size_t rank_end = path.find_first_not_of(kDigits, name + std::string_view("shard-").size());
+        if (rank_end != std::string_view::npos && rank_end < begin) place.before.erase(name, rank_end - name);
+    }
+    return place;
+}
+
 /// The first that is not valid, or the last of them.
 CheckResult check_files(const Registry& registry, const std::vector<std::string>& files, const std::string& folder,
                         VerifyLevel level, const Context& context) {
@@ -92,6 +125,36 @@ CheckResult check_files(const Registry& registry, const std::vector<std::string>
 }
 
 }  // namespace
+
+bool is_counted(std::string_view name) {
+    return counted(name).has_value();
+}
+
+std::string missing_of_counted(const std::vector<std::string>& files, bool has_index) {
+    struct Division {
+        std::set<std::uint64_t> numbers;
+        std::string_view like;
+    };
+    std::map<std::pair<std::string, std::string>, std::map<std::uint64_t, Division>> sets;
+    for (const std::string& file : files) {
+        auto place = counted(file);
+        if (!place || place->number > place->count) continue;
+        Division& division = sets[{std::move(place->before), std::move(place->behind)}][place->count];
+        division.numbers.insert(place->number);
+        division.like = file;
+    }
+    for (const auto& [name, divisions] : sets) {
+        const auto is_whole = [](const auto& division) { return division.second.numbers.size() >= division.first; };
+        if (has_index && divisions.size() > 1) continue;
+        if (std::any_of(divisions.begin(), divisions.end(), is_whole)) continue;
+        const auto& [count, division] = *divisions.begin();
+        std::uint64_t missing = division.numbers.contains(0) ? 0 : 1;
+        while (division.numbers.contains(missing)) ++missing;
+        return fmt::format("{} of the {} files like '{}' are there: number {} is missing", division.numbers.size(),
+                           count, division.like.substr(division.like.rfind('/') + 1), missing);
+    }
+    return {};
+}
 
 EntryChecker::EntryChecker(const Registry& registry, const std::vector<CheckpointEntry>& all) : registry_(registry) {
     for (const CheckpointEntry& entry : all) {
@@ -142,46 +205,59 @@ std::string EntryChecker::missing_part(const CheckpointEntry& entry) const {
                        next);
 }
 
-CheckResult EntryChecker::check(const CheckpointEntry& entry, VerifyLevel level, const Context& context) const {
-    using State = CheckResult::State;
-    CheckResult result = check_checkpoint(registry_, entry.path, level, context);
-    const bool is_of_others = result.state == State::kUnreadable && result.layout.empty() && entry.is_folder;
-    if (result.state != State::kValid && !is_of_others) return result;
-    CheckResult rest = check_rest(entry, level, context);
-    // What some other program keeps beside a checkpoint may be of no layout that is known.
-    const bool counts = is_of_others
-                            ? !rest.layout.empty() || rest.state != State::kValid
-                            : rest.state == State::kDamaged || (entry.match.is_part && rest.state != State::kValid);
-    return counts ? rest : result;
+bool EntryChecker::is_of_others(const CheckpointEntry& entry, const CheckResult& own) {
+    return own.state == CheckResult::State::kUnreadable && own.layout.empty() && entry.is_folder;
 }
 
-CheckResult EntryChecker::check_rest(const CheckpointEntry& entry, VerifyLevel level, const Context& context) const {
-    std::vector<std::string> files;
+bool EntryChecker::counts(const CheckpointEntry& entry, const CheckResult& own, const CheckResult& rest) {
+    using State = CheckResult::State;
+    if (is_of_others(entry, own)) return !rest.layout.empty() || rest.state != State::kValid;
+    // What some other program keeps beside a checkpoint may be of no layout that is known.
+    return rest.state == State::kDamaged || (entry.match.is_part && rest.state != State::kValid);
+}
+
+CheckResult EntryChecker::check(const CheckpointEntry& entry, VerifyLevel level, const Context& context) const {
+    CheckResult result = check_checkpoint(registry_, entry.path, level, context);
+    if (result.state != CheckResult::State::kValid && !is_of_others(entry, result)) return result;
+    CheckResult rest = check_rest(entry, level, context);
+    return counts(entry, result, rest) ? rest : result;
+}
+
+EntryRest EntryChecker::rest_of(const CheckpointEntry& entry, const Context& context) const {
+    EntryRest rest;
+    rest.folder = entry.is_folder ? entry.path : parent_of(entry);
     if (entry.match.is_part && names_) {
-        if (std::string why = missing_part(entry); !why.empty())
-            return {CheckResult::State::kDamaged, "", std::move(why)};
-        files = parts_of(entry);
-        files.erase(files.begin());  // that is its path
+        rest.missing = missing_part(entry);
+        rest.files = parts_of(entry);
+        rest.files.erase(rest.files.begin());  // that is its path
     }
     for (const std::string& other : entry.others) {
         const bool is_known = registry_.by_extension(other) != nullptr;
-        if (is_known && std::find(files.begin(), files.end(), other) == files.end()) files.push_back(other);
+        if (is_known && std::find(rest.files.begin(), rest.files.end(), other) == rest.files.end())
+            rest.files.push_back(other);
     }
-    if (entry.is_folder) {
-        bool is_known = false;
-        try {
-            registry_.detect(Source::open(entry.path, context));
-            is_known = true;
-        } catch (const Error& error) {
-            if (error.code() == ErrorCode::kCancelled) throw;
-        }
-        constexpr int kDepth = 2;
-        for (std::string& file : files_below(registry_, entry.path, is_known ? 0 : kDepth)) {
-            // Its layout looks after the others.
-            if (!is_known || NameTable::why_not(fs::path(file).filename().string())) files.push_back(std::move(file));
-        }
+    if (!entry.is_folder) return rest;
+    bool is_known = false;
+    try {
+        registry_.detect(Source::open(entry.path, context));
+        is_known = true;
+    } catch (const Error& error) {
+        if (error.code() == ErrorCode::kCancelled) throw;
     }
-    return check_files(registry_, files, entry.is_folder ? entry.path : parent_of(entry), level, context);
+    constexpr int kDepth = 2;
+    auto below = files_below(registry_, entry.path, is_known ? 0 : kDepth);
+    if (rest.missing.empty()) rest.missing = missing_of_counted(below, is_known);
+    for (std::string& file : below) {
+        // Its layout looks after the others.
+        if (!is_known || NameTable::why_not(fs::path(file).filename().string())) rest.files.push_back(std::move(file));
+    }
+    return rest;
+}
+
+CheckResult EntryChecker::check_rest(const CheckpointEntry& entry, VerifyLevel level, const Context& context) const {
+    EntryRest rest = rest_of(entry, context);
+    if (!rest.missing.empty()) return {CheckResult::State::kDamaged, "", std::move(rest.missing)};
+    return check_files(registry_, rest.files, rest.folder, level, context);
 }
 
 }  // namespace ckpt

@@ -131,8 +131,9 @@ const Format& Registry::detect(const Source& source) const {
     if (best != nullptr && (strongest >= Evidence::kLikely || !looks_like_text(source.head))) return *best;
     if (source.is_folder) {
         throw Error(ErrorCode::kNotCheckpoint,
-                    source.entries.empty() ? "is an empty folder"
-                                           : "is a folder, but no checkpoint by itself; `ckpt ls` lists what is in it");
+                    source.entries.empty()
+                        ? "is an empty folder"
+                        : "is a folder, but no checkpoint by itself; `ckpt ls` says whether there are any in it");
     }
     throw Error(ErrorCode::kNotCheckpoint, describe_stranger(source));
 }

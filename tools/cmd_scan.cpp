@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <unordered_set>
 
 #include "formats/shared/scan/scan.hpp"
 #include "libckpt/error.hpp"
@@ -13,60 +14,6 @@
 
 namespace ckpt {
 namespace {
-
-nlohmann::ordered_json scan_json(const std::string& path, const ScanReport& report) {
-    using Json = nlohmann::ordered_json;
-    Json globals = Json::array();
-    for (const ScannedGlobal& global : report.globals) {
-        Json versions = Json::array();
-        for (std::size_t g = 0; g < kWeightsOnlyGenerations.size(); ++g) {
-            if ((global.weights_only.generations >> g & 1) != 0) versions.push_back(kWeightsOnlyGenerations[g]);
-        }
-        globals.push_back({{"name", global.name},
-                           {"class", class_text(global.cls)},
-                           {"count", global.count},
-                           {"weights_only", std::move(versions)}});
-    }
-    Json findings = Json::array();
-    for (const ScanFinding& finding : report.findings) {
-        findings.push_back({{"class", class_text(finding.cls)},
-                            {"what", finding.what},
-                            {"how", finding.how},
-                            {"place", finding.place},
-                            {"offset", finding.at},
-                            {"count", finding.count}});
-    }
-    Json pickles = Json::array();
-    for (const ScannedPickle& pickle : report.pickles) {
-        pickles.push_back({{"place", pickle.place},
-                           {"offset", pickle.begin},
-                           {"bytes", pickle.size_bytes},
-                           {"protocol", pickle.protocol},
-                           {"names", pickle.names},
-                           {"problem", pickle.problem.empty() ? Json() : Json(pickle.problem)}});
-    }
-    Json weights_only;
-    if (report.is_for_torch) {
-        weights_only = Json::object();
-        for (std::size_t g = 0; g < kWeightsOnlyGenerations.size(); ++g) {
-            const WeightsOnlyVerdict& verdict = report.weights_only[g];
-            weights_only[std::string(kWeightsOnlyGenerations[g])] = {
-                {"accepted", verdict.is_accepted}, {"why", verdict.why.empty() ? Json() : Json(verdict.why)}};
-        }
-    }
-    return {{"path", path},
-            {"kind", report.kind.empty() ? Json() : Json(report.kind)},
-            {"verdict", report.has_more()       ? "more"
-                        : report.damage.empty() ? "plain"
-                                                : "damaged"},
-            {"pickle_count", report.pickle_count},
-            {"pickles", std::move(pickles)},
-            {"globals", std::move(globals)},
-            {"findings", std::move(findings)},
-            {"unlisted", report.unlisted},
-            {"damage", report.damage},
-            {"weights_only", std::move(weights_only)}};
-}
 
 class ScanCommand final : public Command {
 public:
@@ -85,9 +32,7 @@ public:
             if (std::filesystem::is_directory(path, error)) {
                 scan_folder(session, path);
             } else {
-                const std::vector<std::string> shards = shards_of(session, path);
-                for (const std::string& shard : shards) scan(session, shard, Wanted::kItself);
-                if (shards.empty()) scan(session, path, Wanted::kItself);
+                scan_asked(session, path);
             }
         }
         if (json_) session.print(nlohmann::ordered_json{{"files", records_}}.dump(2, ' ', false, kReplace));
@@ -133,20 +78,62 @@ private:
         return shards;
     }
 
-    void scan_folder(Session& session, const std::string& folder) {
-        namespace fs = std::filesystem;
-        std::vector<std::string> files;
+    void scan_asked(Session& session, const std::string& path) {
+        std::vector<std::string> shards;
         try {
-            for (const auto& entry :
-                 fs::recursive_directory_iterator(folder, fs::directory_options::skip_permission_denied)) {
-                if (entry.is_regular_file()) files.push_back(entry.path().string());
-            }
-        } catch (const fs::filesystem_error& error) {
-            session.error(fmt::format("{}: {}", folder, error.code().message()));
-            worst_ = ExitCode::kInput;
+            shards = shards_of(session, path);
+        } catch (const Error& error) {
+            if (error.code() == ErrorCode::kCancelled) throw;
+            unseen(session, path, error.message(), exit_code(error.code()));
+            return;
         }
-        std::sort(files.begin(), files.end());
+        for (const std::string& shard : shards) scan(session, shard, Wanted::kItself);
+        if (shards.empty()) scan(session, path, Wanted::kItself);
+    }
+
+    /// What is below a folder, links followed; each folder once, so that links in a ring have an end.
+    void list_below(Session& session, const std::string& folder, std::vector<std::string>& files) {
+        namespace fs = std::filesystem;
+        session.context().check_cancelled();
+        std::error_code error;
+        const std::string real = fs::canonical(folder, error).string();
+        if (!error && !seen_.insert(real).second) return;
+        std::vector<std::string> names;
+        fs::directory_iterator it(folder, error);
+        for (; !error && it != fs::directory_iterator(); it.increment(error)) names.push_back(it->path().string());
+        if (error) unseen(session, folder, error.message());
+        std::sort(names.begin(), names.end());
+        for (const std::string& name : names) {
+            const fs::file_status status = fs::status(name, error);
+            if (status.type() == fs::file_type::not_found) {
+                unseen(session, name, "a link to what is not there");
+            } else if (error) {
+                unseen(session, name, error.message());
+            } else if (fs::is_directory(status)) {
+                list_below(session, name, files);
+            } else if (fs::is_regular_file(status)) {
+                files.push_back(name);
+            }
+        }
+    }
+
+    void scan_folder(Session& session, const std::string& folder) {
+        std::vector<std::string> files;
+        list_below(session, folder, files);
         for (const std::string& file : files) scan(session, file, Wanted::kWithFolder);
+    }
+
+    /// What was not looked into.
+    void unseen(Session& session, const std::string& path, const std::string& why, ExitCode code = ExitCode::kInput) {
+        session.error(fmt::format("{}: {}", printable(path), why));
+        if (json_ || jsonl_) add_record(session, unread_json(path, why));
+        ++unread_;
+        if (worst_ == ExitCode::kYes) worst_ = code;
+    }
+
+    void add_record(Session& session, const std::string& json) {
+        if (json_) records_.push_back(nlohmann::ordered_json::parse(json));
+        if (jsonl_) session.print(json);
     }
 
     void scan(Session& session, const std::string& path, Wanted wanted) {
@@ -157,13 +144,13 @@ private:
             ++scanned_;
             more_ += report.has_more() ? 1 : 0;
             damaged_ += !report.has_more() && !report.damage.empty() ? 1 : 0;
-            if (json_) records_.push_back(scan_json(path, report));
-            if (jsonl_) session.print(scan_json(path, report).dump(-1, ' ', false, kReplace));
+            if (json_ || jsonl_) add_record(session, scan_json(path, report));
             if (!json_ && !jsonl_) session.write(scan_text(path, report, all_));
         } catch (Error& error) {
             if (error.code() == ErrorCode::kCancelled) throw;
             error.in_file(path);
             session.error(error.what());
+            if (json_ || jsonl_) add_record(session, unread_json(path, error.message()));
             const ExitCode code = exit_code(error.code());
             ++(error.code() == ErrorCode::kDamaged ? damaged_ : unread_);
             if (worst_ == ExitCode::kYes) worst_ = code;
@@ -190,6 +177,7 @@ private:
     }
 
     std::vector<std::string> paths_;
+    std::unordered_set<std::string> seen_;  ///< folders, by their real paths
     bool all_ = false;
     bool json_ = false;
     bool jsonl_ = false;

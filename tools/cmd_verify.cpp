@@ -7,13 +7,11 @@
 #include <unordered_set>
 
 #include "libckpt/run_folder.hpp"
-#include "libckpt/statistics.hpp"
-#include "libckpt/walk.hpp"
 #include "tools/checkpoint_record.hpp"
 #include "tools/command.hpp"
 #include "tools/options.hpp"
 #include "tools/text.hpp"
-#include "tools/verify_sample.hpp"
+#include "tools/verify_entry.hpp"
 
 namespace ckpt {
 namespace {
@@ -24,33 +22,24 @@ public:
     std::string_view summary() const noexcept override { return "Check whether checkpoints are whole"; }
     void setup(CLI::App& app) override {
         app.add_option("path", paths_, "Checkpoints, or folders of them")->required()->type_name("PATH");
-        app.add_flag("--full", full_, "Read every byte and compare every checksum (default: structure and sizes)");
+        app.add_flag("--full", how_.full, "Read every byte and compare every checksum (default: structure and sizes)");
         app.add_option("--sample", sample_, "Read part of the data, compare its checksums: 5%, or so many pieces")
             ->type_name("PART");
-        app.add_option("--seed", seed_, "Of --sample: other numbers choose other pieces (default: 0)");
-        app.add_flag("--values", values_,
+        app.add_option("--seed", how_.seed, "Of --sample: other numbers choose other pieces (default: 0)");
+        app.add_flag("--values", how_.values,
                      "Read the tensors: NaN and infinities are damage, all zeros and denormals noted");
-        app.add_option("-f,--from", from_, "Layout of the input (default: by its content)")->type_name("LAYOUT");
+        app.add_option("-f,--from", how_.from, "Layout of the input (default: by its content)")->type_name("LAYOUT");
         app.add_flag("--json", json_, "Print JSON");
         folder_.declare(app);
     }
 
     ExitCode run(Session& session) override {
         if (!sample_.empty()) {
-            size_ = parse_sample(sample_);
-            if (!size_) throw_error(ErrorCode::kUsage, "verify: --sample {}: a part like 5%, or a number", sample_);
-            full_ = full_ || size_->share >= 1;
+            how_.size = parse_sample(sample_);
+            if (!how_.size) throw_error(ErrorCode::kUsage, "verify: --sample {}: a part like 5%, or a number", sample_);
+            how_.full = how_.full || how_.size->share >= 1;
         }
-        for (const std::string& path : paths_) {
-            std::error_code error;
-            const bool is_run = from_.empty() && std::filesystem::is_directory(path, error) &&
-                                layout_of_folder(session, path) == nullptr;
-            if (is_run) {
-                check_folder(session, path);
-            } else {
-                check(session, path);
-            }
-        }
+        for (const std::string& path : paths_) verify(session, path);
         if (json_) session.print(nlohmann::ordered_json{{"checkpoints", records_}}.dump(2, ' ', false, kReplace));
         if (!json_ && checked_ + unread_ > 1) {
             const std::string unread = unread_ == 0 ? "" : fmt::format(", {} could not be read", unread_);
@@ -65,26 +54,63 @@ public:
 
 private:
     static constexpr std::string_view kIndexSuffix = ".index.json";
-    /// Whether a file was asked for by its name: then one that nothing is known of is an error.
-    enum class Wanted : bool { kWithFolder, kItself };
     static constexpr auto kReplace = nlohmann::ordered_json::error_handler_t::replace;
 
-    /// The checkpoints of the folder's series; then what has no number: sets of shards, files of a known layout.
-    void check_folder(Session& session, const std::string& path) {
+    /// A file, a folder that is one checkpoint by its layout or by its name, or the folder of a run.
+    void verify(Session& session, const std::string& path) {
+        std::error_code error;
+        if (!how_.from.empty() || !std::filesystem::is_directory(path, error)) {
+            report(session, path, verify_path(session, path, how_));
+            return;
+        }
+        try {
+            const auto folder = RunFolder::scan(path, folder_.scan_options(session), session.context());
+            std::optional<CheckpointEntry> one;
+            const auto& listed = folder.checkpoints();
+            // Folders of tags beside a pointer file are what the pointer chooses among, as for `ls`.
+            const bool has_tags =
+                std::any_of(listed.begin(), listed.end(), [](const auto& entry) { return entry.is_folder; });
+            const Format* layout = folder.is_surely_many() ? nullptr : layout_of_folder(session, path);
+            if (layout != nullptr && (is_rolling(*layout) || !has_tags)) {
+                one = folder_entry(path);
+            } else if (folder_.series.empty() && folder_.pattern.empty()) {
+                one = named_folder(session, path);
+            }
+            if (one) {
+                const EntryChecker checker(session.registry(), {*one});
+                report(session, path, verify_entry(session, checker, *one, how_));
+            } else {
+                verify_run(session, path, folder);
+            }
+        } catch (const Error& failure) {
+            if (failure.code() != ErrorCode::kNotFound) throw;
+            report(session, path, {"", {}, failure});  // the others are looked at all the same
+        }
+    }
+
+    /// The checkpoints of the folder as `ls` lists them; then what has no number: sets of shards, files of a known
+    /// layout.
+    void verify_run(Session& session, const std::string& path, const RunFolder& folder) {
         namespace fs = std::filesystem;
-        const auto folder = RunFolder::scan(path, folder_.scan_options(session), session.context());
+        const EntryChecker checker(session.registry(), folder.checkpoints());
         std::unordered_set<std::string> done;
         for (const auto& entry : folder.checkpoints()) {
-            done.insert(fs::path(entry.path).filename());
+            done.insert(std::string(entry.name()));
             for (const std::string& other : entry.others) done.insert(fs::path(other).filename());
             done.insert(entry.aliases.begin(), entry.aliases.end());
-            if (!entry.match.is_alias) check(session, entry.path);
+            report(session, entry.path, verify_entry(session, checker, entry, how_));
+        }
+        for (const auto& below : folder.skipped()) {
+            if (below.is_unreadable()) report(session, below.path, {"", {}, Error(ErrorCode::kNotFound, below.why)});
         }
         if (!folder_.series.empty() || !folder_.pattern.empty()) return;
         std::vector<std::string> shards;
         for (const auto& skipped : folder.skipped()) {
-            if (!skipped.path.ends_with(kIndexSuffix)) done.insert(fs::path(skipped.path).filename());
-            if (skipped.why.starts_with("a shard")) shards.push_back(fs::path(skipped.path).filename());
+            const std::string name = fs::path(skipped.path).filename();
+            if (skipped.why.starts_with("leftover")) done.insert(name);
+            if (!skipped.why.starts_with("a shard") || !is_counted(name)) continue;
+            shards.push_back(skipped.path);
+            done.insert(name);
         }
         std::vector<std::string> rest;
         std::error_code error;
@@ -97,78 +123,47 @@ private:
         std::sort(rest.begin(), rest.end());
         const bool has_index =
             std::any_of(rest.begin(), rest.end(), [](const std::string& file) { return file.ends_with(kIndexSuffix); });
-        if (!shards.empty() && !has_index) {
-            report(
-                session, path, "",
-                {{Finding::Severity::kDamage, "",
-                  fmt::format("the index of {} shards is not there: '{}' and others", shards.size(), shards.front())}});
+        if (!shards.empty() && !has_index) report(session, path, verify_shards(session, path, shards));
+        for (const std::string& file : rest) {
+            Verified found = verify_path(session, file, how_);
+            // Nobody asked for it by its name.
+            if (found.unread && found.unread->code() == ErrorCode::kNotCheckpoint) continue;
+            report(session, file, found);
         }
-        for (const std::string& file : rest) check(session, file, Wanted::kWithFolder);
     }
 
-    void check(Session& session, const std::string& path, Wanted wanted = Wanted::kItself) {
-        std::string layout;
-        std::vector<Finding> findings;
-        try {
-            const Source source = Source::open(path, session.context());
-            try {
-                const Format& format = from_.empty() ? session.registry().detect(source) : session.layout(from_);
-                layout = format.name();
-                findings = format.verify(source, full_ ? VerifyLevel::kFull : VerifyLevel::kQuick, session.context());
-                const bool is_damaged = std::any_of(findings.begin(), findings.end(), [](const Finding& finding) {
-                    return finding.severity == Finding::Severity::kDamage;
-                });
-                if (size_ && !full_ && !is_damaged) {
-                    auto more = check_sample(format, source, *size_, seed_, session.context());
-                    findings.insert(findings.end(), more.begin(), more.end());
-                }
-                if (values_ && !is_damaged) check_values(format.read(source, session.context()), session, findings);
-            } catch (Error& error) {
-                if (error.code() != ErrorCode::kDamaged) {
-                    error.in_file(path);
-                    throw;
-                }
-                findings.push_back({Finding::Severity::kDamage, "", error.message()});
-            }
-        } catch (const Error& error) {
-            if (error.code() == ErrorCode::kCancelled || error.code() == ErrorCode::kUsage) throw;
-            if (wanted == Wanted::kWithFolder && error.code() == ErrorCode::kNotCheckpoint) return;
-            session.error(error.what());
-            if (worst_ == ExitCode::kYes) worst_ = exit_code(error.code());
-            ++unread_;
-            const auto finding = nlohmann::ordered_json{{"severity", "error"}, {"path", ""}, {"what", error.message()}};
-            if (json_) records_.push_back(record(path, layout, "unread", nlohmann::ordered_json::array({finding})));
-            return;
+    Verified verify_shards(const Session& session, const std::string& path,
+                           const std::vector<std::string>& shards) const {
+        Verified whole;
+        whole.findings.push_back({Finding::Severity::kWarning, "",
+                                  fmt::format("the index of {} shards is not there: '{}' and others", shards.size(),
+                                              std::filesystem::path(shards.front()).filename().string())});
+        if (std::string missing = missing_of_counted(shards, false); !missing.empty())
+            whole.findings.push_back({Finding::Severity::kDamage, "", std::move(missing)});
+        for (const std::string& file : shards) {
+            const Verified part = verify_path(session, file, how_);
+            add_part(whole, part, file, path);
+            if (part.unread) whole.unread = part.unread;
         }
-        report(session, path, layout, findings);
+        if (whole.is_damaged()) whole.unread.reset();
+        return whole;
     }
 
-    /// What no checksum tells: a run that has diverged saves whole files.
-    static void check_values(const Document& document, const Session& session, std::vector<Finding>& findings) {
-        walk(document.root, [&](const Visit& visit) {
-            if (visit.value.is(Kind::kTensor) && visit.same_as == nullptr)
-                check_numbers(visit.value.tensor(), visit.path, session, findings);
-            return WalkStep::kInto;
-        });
+    void report(Session& session, const std::string& path, const Verified& found) {
+        if (found.unread) {
+            report_unread(session, path, found.layout, *found.unread);
+        } else {
+            report(session, path, found.layout, found.findings);
+        }
     }
 
-    static void check_numbers(const TensorNode& tensor, const std::string& path, const Session& session,
-                              std::vector<Finding>& findings) {
-        const auto count = tensor.element_count();
-        if (tensor.storage == nullptr || !count || *count == 0) return;
-        const TensorStatistics found = statistics_of(tensor, session.context());
-        const bool is_complex = dtype_info(tensor.dtype).cls == DTypeClass::kComplex;  // both of its numbers count
-        const std::uint64_t numbers = found.elements * (is_complex ? 2 : 1);
-        const auto add = [&](Finding::Severity severity, std::uint64_t number, std::string_view what) {
-            if (number == 0) return;
-            findings.push_back({severity, path,
-                                fmt::format("{} of {} {} {}", number, numbers,
-                                            is_complex ? "numbers of complex elements" : "elements", what)});
-        };
-        add(Finding::Severity::kDamage, found.nan, "are NaN");
-        add(Finding::Severity::kDamage, found.infinite, "are infinite");
-        if (found.zeros == numbers && found.elements > 1) add(Finding::Severity::kNote, found.zeros, "are 0");
-        add(Finding::Severity::kNote, found.denormals, "are denormal");
+    void report_unread(Session& session, const std::string& path, const std::string& layout, Error error) {
+        error.in_file(path);
+        session.error(error.what());
+        if (worst_ == ExitCode::kYes) worst_ = exit_code(error.code());
+        ++unread_;
+        const auto finding = nlohmann::ordered_json{{"severity", "error"}, {"path", ""}, {"what", error.message()}};
+        if (json_) records_.push_back(record(path, layout, "unread", nlohmann::ordered_json::array({finding})));
     }
 
     void report(Session& session, const std::string& path, const std::string& layout,
@@ -199,21 +194,17 @@ private:
                                   const nlohmann::ordered_json& findings) const {
         return {{"path", path},
                 {"layout", layout.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(layout)},
-                {"level", full_   ? "full"
-                          : size_ ? "sample"
-                                  : "quick"},
-                {"values", values_},
+                {"level", how_.full   ? "full"
+                          : how_.size ? "sample"
+                                      : "quick"},
+                {"values", how_.values},
                 {"state", state},
                 {"findings", findings}};
     }
 
     std::vector<std::string> paths_;
-    std::string from_;
-    bool full_ = false;
-    bool values_ = false;
+    VerifyHow how_;
     std::string sample_;
-    std::optional<SampleSize> size_;
-    std::uint64_t seed_ = 0;
     bool json_ = false;
     FolderOptions folder_;
     nlohmann::ordered_json records_ = nlohmann::ordered_json::array();

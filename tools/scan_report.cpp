@@ -2,11 +2,16 @@
 #include "tools/scan_report.hpp"
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "tools/text.hpp"
 
 namespace ckpt {
 namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr auto kReplace = Json::error_handler_t::replace;
 
 constexpr std::string_view kNothingMore = "nothing but tensors and plain data";
 
@@ -61,6 +66,59 @@ std::string verdict_text(const ScanReport& report) {
     return std::string(kNothingMore);
 }
 
+Json record(const std::string& path, const ScanReport& report) {
+    Json globals = Json::array();
+    for (const ScannedGlobal& global : report.globals) {
+        Json versions = Json::array();
+        for (std::size_t g = 0; g < kWeightsOnlyGenerations.size(); ++g) {
+            if ((global.weights_only.generations >> g & 1) != 0) versions.push_back(kWeightsOnlyGenerations[g]);
+        }
+        globals.push_back({{"name", global.name},
+                           {"class", class_text(global.cls)},
+                           {"count", global.count},
+                           {"weights_only", std::move(versions)}});
+    }
+    Json findings = Json::array();
+    for (const ScanFinding& finding : report.findings) {
+        findings.push_back({{"class", class_text(finding.cls)},
+                            {"what", finding.what},
+                            {"how", finding.how},
+                            {"place", finding.place},
+                            {"offset", finding.at},
+                            {"count", finding.count}});
+    }
+    Json pickles = Json::array();
+    for (const ScannedPickle& pickle : report.pickles) {
+        pickles.push_back({{"place", pickle.place},
+                           {"offset", pickle.begin},
+                           {"bytes", pickle.size_bytes},
+                           {"protocol", pickle.protocol},
+                           {"names", pickle.names},
+                           {"problem", pickle.problem.empty() ? Json() : Json(pickle.problem)}});
+    }
+    Json weights_only;
+    if (report.is_for_torch) {
+        weights_only = Json::object();
+        for (std::size_t g = 0; g < kWeightsOnlyGenerations.size(); ++g) {
+            const WeightsOnlyVerdict& verdict = report.weights_only[g];
+            weights_only[std::string(kWeightsOnlyGenerations[g])] = {
+                {"accepted", verdict.is_accepted}, {"why", verdict.why.empty() ? Json() : Json(verdict.why)}};
+        }
+    }
+    return {{"path", path},
+            {"kind", report.kind.empty() ? Json() : Json(report.kind)},
+            {"verdict", report.has_more()       ? "more"
+                        : report.damage.empty() ? "plain"
+                                                : "damaged"},
+            {"pickle_count", report.pickle_count},
+            {"pickles", std::move(pickles)},
+            {"globals", std::move(globals)},
+            {"findings", std::move(findings)},
+            {"unlisted", report.unlisted},
+            {"damage", report.damage},
+            {"weights_only", std::move(weights_only)}};
+}
+
 }  // namespace
 
 std::string_view class_text(ScanFinding::Class cls) {
@@ -102,6 +160,17 @@ std::string scan_text(const std::string& path, const ScanReport& report, bool al
                         report.pickle_count == 0 ? "no pickles" : counted(report.pickle_count, "pickle"),
                         verdict_text(report));
     return text;
+}
+
+std::string scan_json(const std::string& path, const ScanReport& report) {
+    return record(path, report).dump(-1, ' ', false, kReplace);
+}
+
+std::string unread_json(const std::string& path, const std::string& why) {
+    Json json = record(path, {});
+    json["verdict"] = "unread";
+    json["damage"].push_back(why);
+    return json.dump(-1, ' ', false, kReplace);
 }
 
 }  // namespace ckpt

@@ -103,7 +103,12 @@ void Scanner::file(const BlobPtr& bytes, const std::string& name) {
                   "a zip archive behind something else: programs disagree what the file is", "", "", 0, 1});
         if (!is_something) damage("", "is a zip archive with something before it, which torch takes for no archive");
         zip(bytes, "", 0);
+        return;
     }
+    if (is_something) return;
+    // Bytes of any kind: a program may be told where in them the pickle begins.
+    embedded(bytes, 0, bytes->size_bytes(), "", 0);
+    if (report_.pickle_count > 0) report_.kind = "pickle among other bytes";
 }
 
 bool Scanner::any(const BlobPtr& bytes, const std::string& place, int depth, Belief belief) {
