@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
+#include <utility>
 
 namespace ckpt {
 namespace {
@@ -40,6 +42,25 @@ std::optional<Identity> identity_of(const std::string& path) {
         identity.files = identity.bytes = 0;
     }
     return identity;
+}
+
+std::uint64_t freed_by_removing(const std::vector<std::string>& paths) {
+    std::map<std::pair<dev_t, ino_t>, nlink_t> linked;  // how many of the links of a file were met
+    std::uint64_t bytes = 0;
+    const auto take = [&](const fs::path& path) {
+        struct stat status = {};
+        if (::lstat(path.c_str(), &status) != 0 || S_ISDIR(status.st_mode)) return;
+        const nlink_t met = status.st_nlink == 1 ? 1 : ++linked[{status.st_dev, status.st_ino}];
+        if (met == status.st_nlink) bytes += static_cast<std::uint64_t>(status.st_size);
+    };
+    for (const std::string& path : paths) {
+        std::error_code error;
+        take(path);
+        if (!fs::is_directory(fs::symlink_status(path, error))) continue;
+        for (fs::recursive_directory_iterator it(path, error), end; !error && it != end; it.increment(error))
+            take(it->path());
+    }
+    return bytes;
 }
 
 std::optional<Identity> identity_of(const std::string& path, const std::vector<std::string>& others) {

@@ -23,4 +23,7 @@ std::optional<Identity> identity_of(const std::string& path);
 /// Of one and of those that come and go with it.
 std::optional<Identity> identity_of(const std::string& path, const std::vector<std::string>& others);
 
+/// What removing all of them frees: the bytes of their files that have no hard link elsewhere. Links are not followed.
+std::uint64_t freed_by_removing(const std::vector<std::string>& paths);
+
 }  // namespace ckpt

@@ -483,15 +483,30 @@ std::size_t PrunePlan::count(Action action) const {
 }
 
 std::uint64_t PrunePlan::removed_bytes() const {
-    std::uint64_t bytes = 0;
-    for (const PruneSubject& subject : subjects_) bytes += subject.action == Action::kRemove ? subject.item.bytes : 0;
-    return bytes;
+    std::vector<std::string> paths;
+    for (const PruneSubject& subject : subjects_) {
+        if (subject.action != Action::kRemove) continue;
+        paths.push_back(subject.entry.path);
+        paths.insert(paths.end(), subject.entry.others.begin(), subject.entry.others.end());
+    }
+    return freed_by(paths);
 }
 
 std::uint64_t PrunePlan::leftover_bytes() const {
-    std::uint64_t bytes = 0;
-    for (const Leftover& leftover : leftovers_) bytes += leftover.bytes;
-    return bytes;
+    std::vector<std::string> paths;
+    for (const Leftover& leftover : leftovers_) paths.push_back(leftover.path);
+    return freed_by(paths);
+}
+
+/// By removing them, or by moving them to another file system.
+std::uint64_t PrunePlan::freed_by(const std::vector<std::string>& paths) const {
+    struct stat trash = {};
+    struct stat here = {};
+    fs::path place = options_.trash;
+    while (!options_.trash.empty() && ::stat(place.empty() ? "." : place.c_str(), &trash) != 0 && !place.empty())
+        place = place.parent_path();  // it is made when it is needed
+    if (!options_.trash.empty() && ::stat(options_.root.c_str(), &here) == 0 && here.st_dev == trash.st_dev) return 0;
+    return freed_by_removing(paths);
 }
 
 PrunePlan::Done PrunePlan::carry_out(const Rewrite& rewrite) {
@@ -519,8 +534,8 @@ PrunePlan::Done PrunePlan::carry_out(const Rewrite& rewrite) {
     std::stable_sort(removed.begin(), removed.end(), [&](std::size_t a, std::size_t b) {
         const RetentionItem& x = subjects_[a].item;
         const RetentionItem& y = subjects_[b].item;
-        if (options_.rules.by_time) return x.time_seconds < y.time_seconds;
-        return std::tie(x.series, x.index, x.time_seconds) < std::tie(y.series, y.index, y.time_seconds);
+        if (x.series != y.series && !options_.rules.by_time) return x.series < y.series;
+        return is_older(x, y, options_.rules.by_time);
     });
     for (const std::size_t i : removed) {
         const PruneSubject& subject = subjects_[i];
@@ -535,15 +550,19 @@ PrunePlan::Done PrunePlan::carry_out(const Rewrite& rewrite) {
     for (const Leftover& leftover : leftovers_) {
         attempt(leftover.path, [&] {
             if (!identity_of(leftover.path)) return;  // writing anew clears away what it finds of itself
-            take_away({leftover.path});
-            done.freed_bytes += leftover.bytes;
+            done.freed_bytes += take_away({leftover.path});
         });
     }
     return done;
 }
 
-void PrunePlan::take_away(const std::vector<std::string>& paths) const {
-    if (options_.trash.empty()) return remove_unit(paths);
+/// Returns how many bytes that freed.
+std::uint64_t PrunePlan::take_away(const std::vector<std::string>& paths) const {
+    const std::uint64_t freed = freed_by(paths);
+    if (options_.trash.empty()) {
+        remove_unit(paths);
+        return freed;
+    }
     // Folders of a tree have checkpoints of the same names.
     const fs::path below = fs::path(parent_of(paths.front())).lexically_relative(options_.root);
     const fs::path folder = below.empty() || *below.begin() == ".." ? fs::path(options_.trash) : options_.trash / below;
@@ -551,6 +570,7 @@ void PrunePlan::take_away(const std::vector<std::string>& paths) const {
     fs::create_directories(folder, error);
     if (error) throw_error(ErrorCode::kOutput, "{}: cannot be made: {}", folder.string(), error.message());
     move_unit(paths, folder.lexically_normal().string());
+    return freed;
 }
 
 void PrunePlan::remove(const PruneSubject& subject, const Rewrite& rewrite, Done& done) {
@@ -563,8 +583,7 @@ void PrunePlan::remove(const PruneSubject& subject, const Rewrite& rewrite, Done
     if (subject.action == Action::kStrip) return strip(subject, rewrite, done);
     std::vector<std::string> paths = {path};
     paths.insert(paths.end(), subject.entry.others.begin(), subject.entry.others.end());
-    take_away(paths);
-    done.freed_bytes += subject.item.bytes;
+    done.freed_bytes += take_away(paths);
 }
 
 const PruneSubject* PrunePlan::newest_valid_of(const PruneSubject& subject) const {
@@ -592,11 +611,7 @@ void PrunePlan::strip(const PruneSubject& subject, const Rewrite& rewrite, Done&
         if (after.st_size < before.st_size)
             done.freed_bytes += static_cast<std::uint64_t>(before.st_size - after.st_size);
     }
-    for (const std::string& path : subject.dropped) {
-        const auto identity = identity_of(path);
-        take_away({path});
-        if (identity) done.freed_bytes += identity->bytes;
-    }
+    for (const std::string& path : subject.dropped) done.freed_bytes += take_away({path});
 }
 
 }  // namespace ckpt

@@ -66,9 +66,11 @@ public:
     bool has_work() const { return !leftovers_.empty() || count(PruneSubject::Action::kKeep) != subjects_.size(); }
     /// Folders that have checkpoints, all of which are to be removed.
     std::vector<std::string> emptied_folders() const;
-    /// Of the checkpoints that are to be removed.
+    /// What is freed by removing the checkpoints that are to be removed, and the leftovers: nothing where they move to
+    /// a trash on their file system, and nothing for a file that has another hard link.
     std::uint64_t removed_bytes() const;
     std::uint64_t leftover_bytes() const;
+    const PruneOptions& options() const noexcept { return options_; }
 
     /// What could not be done: path and reason.
     using Failures = std::vector<std::pair<std::string, std::string>>;
@@ -97,7 +99,8 @@ private:
     std::string why_not_stripped(PruneSubject& subject, const Context& context) const;
     void remove(const PruneSubject& subject, const Rewrite& rewrite, Done& done);
     void strip(const PruneSubject& subject, const Rewrite& rewrite, Done& done) const;
-    void take_away(const std::vector<std::string>& paths) const;
+    std::uint64_t take_away(const std::vector<std::string>& paths) const;
+    std::uint64_t freed_by(const std::vector<std::string>& paths) const;
     bool is_in_trash(const std::string& path) const;
     std::vector<const CheckpointEntry*> entries() const;
     const PruneSubject* newest_valid_of(const PruneSubject& subject) const;

@@ -31,6 +31,11 @@ std::string leftover_name(const fs::path& path) {
         .string();
 }
 
+bool is_leftover_name(const fs::path& path) {
+    const std::string name = path.filename().string();
+    return name.starts_with('.') && name.find(".ckpt-tmp-") != std::string::npos;
+}
+
 void rename_path(const std::string& from, const std::string& to) {
     if (::rename(from.c_str(), to.c_str()) != 0) throw_output_error(fmt::format("{}: cannot be renamed", from), errno);
 }
@@ -40,8 +45,9 @@ std::vector<std::string> set_aside(const std::vector<std::string>& paths) {
     std::vector<std::string> aside;
     try {
         for (const std::string& path : paths) {
-            const std::string name = leftover_name(path);
-            rename_path(path, name);
+            const bool is_aside = is_leftover_name(path);  // of a removal that was interrupted
+            const std::string name = is_aside ? path : leftover_name(path);
+            if (!is_aside) rename_path(path, name);
             aside.push_back(name);
         }
     } catch (const Error&) {

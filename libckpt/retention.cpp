@@ -36,8 +36,9 @@ public:
     SeriesPlanner(const std::vector<RetentionItem>& items, const KeepRules& rules, std::vector<std::size_t> members,
                   std::vector<Verdict>& verdicts)
         : items_(items), rules_(rules), verdicts_(verdicts), members_(std::move(members)) {
-        std::stable_sort(members_.begin(), members_.end(),
-                         [this](std::size_t a, std::size_t b) { return is_older(items_[a], items_[b]); });
+        std::stable_sort(members_.begin(), members_.end(), [this](std::size_t a, std::size_t b) {
+            return is_older(items_[a], items_[b], rules_.by_time);
+        });
         for (const std::size_t i : members_) {
             if (items_[i].why_invalid.empty()) valid_.push_back(i);
         }
@@ -56,11 +57,6 @@ public:
     }
 
 private:
-    bool is_older(const RetentionItem& a, const RetentionItem& b) const {
-        if (!rules_.by_time && a.index != b.index) return a.index < b.index;  // nullopt is less than any number
-        return a.time_seconds < b.time_seconds;
-    }
-
     void keep(std::size_t item, std::string reason) {
         verdicts_[item].is_kept = true;
         verdicts_[item].reasons.push_back(std::move(reason));
@@ -147,8 +143,7 @@ private:
 
     void keep_named() {
         for (const std::size_t i : members_) {
-            if (!items_[i].why_invalid.empty()) continue;
-            if (rules_.all) keep(i, "sound");
+            if (rules_.all && items_[i].why_invalid.empty()) keep(i, "sound");
             for (const double index : rules_.indices) {
                 if (items_[i].index == index) keep(i, fmt::format("index {}", index_text(index)));
             }
@@ -172,6 +167,11 @@ private:
 bool KeepRules::is_empty() const noexcept {
     return !all && !last && !first && !every && !best && !within_seconds && !hourly && !daily && !weekly &&
            indices.empty() && globs.empty();
+}
+
+bool is_older(const RetentionItem& a, const RetentionItem& b, bool by_time) {
+    if (!by_time && (a.index || b.index)) return a.index < b.index;  // nullopt is less than any number
+    return a.time_seconds < b.time_seconds;
 }
 
 std::vector<Verdict> plan_retention(const std::vector<RetentionItem>& items, const KeepRules& rules) {

@@ -53,10 +53,13 @@ struct Verdict {
     std::vector<std::string> reasons;  ///< why it is kept ("last 3", "newest valid"), or why it is removed
 };
 
+/// By index, or `by_time`; what has no index is older than what has one, and among its like goes by time.
+bool is_older(const RetentionItem& a, const RetentionItem& b, bool by_time);
+
 /// A verdict for each item, in their order. The newest valid one of each series is kept under any rules, and so is what
-/// is protected; what is not valid is kept unless `removes_invalid`. Newer is a larger index, then a later time (unless
-/// `by_time`); what has no index is older than what has one. Deterministic. Throws Error (kUsage) for a bad glob or an
-/// `every` that is not positive.
+/// is protected; what is not valid is kept unless `removes_invalid` or asked for by index or name. Newest last is the
+/// order of `is_older`; of equals the later in `items` is the newer. Deterministic. Throws Error (kUsage) for a bad
+/// glob or an `every` that is not positive.
 std::vector<Verdict> plan_retention(const std::vector<RetentionItem>& items, const KeepRules& rules);
 
 }  // namespace ckpt

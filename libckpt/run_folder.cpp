@@ -371,8 +371,13 @@ const CheckpointEntry* RunFolder::at(const std::string& axis, double index) cons
     return nullptr;
 }
 
-std::optional<std::pair<double, std::string>> RunFolder::next() const {
-    const std::string_view axis = main_axis_;
+bool RunFolder::has_axis(std::string_view axis) const {
+    return std::any_of(checkpoints_.begin(), checkpoints_.end(),
+                       [axis](const CheckpointEntry& entry) { return entry.match.number_on(axis) != nullptr; });
+}
+
+std::optional<std::pair<double, std::string>> RunFolder::next(const std::string& wanted) const {
+    const std::string_view axis = wanted.empty() ? std::string_view(main_axis_) : wanted;
     const auto series = main_series(axis);
     if (series.empty()) return std::nullopt;
     const CheckpointEntry& last = *series.back();

@@ -92,11 +92,13 @@ public:
     std::vector<const CheckpointEntry*> candidates(const std::string& axis, const IndexBound& bound);
     /// The one with exactly this index, of the main series if it has one, or nullptr.
     const CheckpointEntry* at(const std::string& axis, double index) const;
-    /// The index and the path that the next save takes: the last name of the main series with its number on the main
-    /// axis put on by the usual step, the one that occurs most (the latest of equals; 1 after a single save); other
-    /// numbers stay. For numbered runs the first free slot; for a folder that every save rewrites that folder. nullopt
-    /// when there is no series to continue.
-    std::optional<std::pair<double, std::string>> next() const;
+    /// The index and the path that the next save takes: the last name of the main series with its number on `axis`
+    /// (empty: the main axis) put on by the usual step, the one that occurs most (the latest of equals; 1 after a
+    /// single save); other numbers stay. For numbered runs the first free slot; for a folder that every save rewrites
+    /// that folder. nullopt when there is no series to continue.
+    std::optional<std::pair<double, std::string>> next(const std::string& axis = {}) const;
+    /// Whether some checkpoint has a number on it.
+    bool has_axis(std::string_view axis) const;
 
     /// Sizes and times of all entries (one system call each; a folder's size is that of the files in it, its time that
     /// of the newest).

@@ -27,22 +27,22 @@ Json number(double value) {
 
 Json record(const CheckpointEntry& entry, const CheckpointFacts& facts) {
     Json json;
-    json["path"] = printable(entry.path);
-    json["name"] = printable(entry.name());
+    json["path"] = entry.path;
+    json["name"] = entry.name();
     json["index"] = entry.match.index ? number(*entry.match.index) : Json(nullptr);
     json["axis"] = entry.match.axis.empty() ? Json(nullptr) : Json(entry.match.axis);
     json["base"] = entry.match.base;
     json["scheme"] = entry.match.scheme.empty() ? Json(nullptr) : Json(entry.match.scheme);
-    json["series"] = printable(entry.match.series);
+    json["series"] = entry.match.series.str();
     json["format"] = facts.format.empty() ? Json(nullptr) : Json(facts.format);
     json["producer"] = facts.producer.empty() ? Json(nullptr) : Json(facts.producer);
     json["bytes"] = entry.bytes;
     json["mtime"] = entry.mtime_seconds;
     json["aliases"] = Json::array();
-    for (const auto& alias : entry.aliases) json["aliases"].push_back(printable(alias));
+    for (const auto& alias : entry.aliases) json["aliases"].push_back(alias);
     json["state"] = facts.state;
     Json axes = Json::object();
-    for (const auto& known : entry.match.axes) axes[printable(known.axis)] = number(known.value);
+    for (const auto& known : entry.match.axes) axes[known.axis.str()] = number(known.value);
     json["axes"] = axes;
     if (!entry.match.label.empty()) json["label"] = entry.match.label;
     if (!facts.inside.is_empty()) {
@@ -52,9 +52,9 @@ Json record(const CheckpointEntry& entry, const CheckpointFacts& facts) {
         json["inside"] = inside;
         json["disagrees"] = facts.disagrees.empty() ? Json(nullptr) : Json(facts.disagrees);
     }
-    if (!facts.target.empty()) json["target"] = printable(facts.target);
+    if (!facts.target.empty()) json["target"] = facts.target;
     if (!facts.run.is_empty()) json["run"] = Json::parse(run_json(facts.run));
-    if (!facts.why.empty()) json["why"] = printable(facts.why);
+    if (!facts.why.empty()) json["why"] = facts.why;
     return json;
 }
 
@@ -116,7 +116,9 @@ std::string link_target(const std::string& path) {
 
 CheckpointFacts facts_by_name(const Session& session, const CheckpointEntry& entry) {
     CheckpointFacts facts;
-    if (const Format* format = session.registry().by_extension(entry.name())) facts.format = format->name();
+    const Format* format = session.registry().by_extension(entry.name());
+    // Most programs call their files `.ckpt`: only the content tells whose it is.
+    if (format != nullptr && !entry.name().ends_with(".ckpt")) facts.format = format->name();
     if (entry.match.scheme == "mammoth") facts.run = run_facts_of_name(entry.name());
     if (entry.match.is_alias) facts.target = link_target(entry.path);
     return facts;
@@ -188,7 +190,7 @@ void judge_aliases(const std::vector<CheckpointEntry>& entries, std::vector<Chec
 }
 
 std::string record_json(const CheckpointEntry& entry, const CheckpointFacts& facts, int indent) {
-    return record(entry, facts).dump(indent);
+    return record(entry, facts).dump(indent, ' ', false, Json::error_handler_t::replace);
 }
 
 std::string list_json(const std::vector<CheckpointEntry>& entries, const std::vector<CheckpointFacts>& facts,
@@ -196,15 +198,16 @@ std::string list_json(const std::vector<CheckpointEntry>& entries, const std::ve
     Json checkpoints = Json::array();
     for (std::size_t i = 0; i < entries.size(); ++i) checkpoints.push_back(record(entries[i], facts[i]));
     Json left = Json::array();
-    for (const auto& entry : skipped) left.push_back({{"path", printable(entry.path)}, {"why", entry.why}});
+    for (const auto& entry : skipped) left.push_back({{"path", entry.path}, {"why", entry.why}});
     Json named = Json::array();
     for (const auto& pointer : pointers) {
         const std::string_view state = pointer.state == JudgedPointer::State::kNewest  ? "newest"
                                        : pointer.state == JudgedPointer::State::kOlder ? "older"
                                                                                        : "missing";
-        named.push_back({{"path", printable(pointer.path)}, {"target", printable(pointer.target)}, {"state", state}});
+        named.push_back({{"path", pointer.path}, {"target", pointer.target}, {"state", state}});
     }
-    return Json({{"checkpoints", checkpoints}, {"skipped", left}, {"pointers", named}}).dump(2);
+    return Json({{"checkpoints", checkpoints}, {"skipped", left}, {"pointers", named}})
+        .dump(2, ' ', false, Json::error_handler_t::replace);
 }
 
 std::string pointer_text(const JudgedPointer& pointer) {

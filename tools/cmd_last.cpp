@@ -29,6 +29,7 @@ public:
     ExitCode run(Session& session) override {
         require_folder(dir_);
         auto folder = RunFolder::scan(dir_, folder_.scan_options(session), session.context());
+        folder_.require_axis(folder, dir_);
         const auto candidates = folder.candidates(folder_.axis, bound_.bound());
         if (candidates.empty()) return session.no(fmt::format("{}: no checkpoint{}", dir_, bound_.bound().phrase()));
         const CheckpointEntry* newest = valid_ ? newest_valid(session, folder, candidates) : candidates.back();

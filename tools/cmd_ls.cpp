@@ -40,7 +40,7 @@ public:
         std::vector<SkippedEntry> skipped;
         gather(session, entries, skipped);
         const std::size_t found = entries.size();
-        if (valid_) keep_valid(session, entries);
+        if (valid_) keep_valid(session, entries, skipped);
         if (valid_ && found > 0 && entries.empty() && !failure_) failure_ = ExitCode::kDamaged;
         if (null_) {
             std::string text;
@@ -118,7 +118,7 @@ private:
     }
 
     /// Leaves the sound ones, and says of each of the others why it is none.
-    void keep_valid(Session& session, std::vector<CheckpointEntry>& entries) const {
+    void keep_valid(Session& session, std::vector<CheckpointEntry>& entries, std::vector<SkippedEntry>& skipped) const {
         const auto level = full_ ? VerifyLevel::kFull : VerifyLevel::kQuick;
         std::vector<CheckResult> results(entries.size());
         const EntryChecker checker(session.registry(), entries);
@@ -134,6 +134,7 @@ private:
                 sound.push_back(std::move(entries[i]));
             } else {
                 session.error(fmt::format("skipped {}: {}", printable(entries[i].path), printable(results[i].why)));
+                skipped.push_back({entries[i].path, results[i].why});
             }
         }
         entries = std::move(sound);

@@ -24,8 +24,9 @@ public:
         if (!next_ && !index_) throw Error(ErrorCode::kUsage, "path: give an index or --next");
         require_folder(dir_);
         auto folder = RunFolder::scan(dir_, folder_.scan_options(session), session.context());
+        folder_.require_axis(folder, dir_);
         if (next_) {
-            const auto next = folder.next();
+            const auto next = folder.next(folder_.axis);
             if (!next) return session.no(fmt::format("{}: no numbered checkpoint to continue from", dir_));
             session.print(next->second);
             return ExitCode::kYes;

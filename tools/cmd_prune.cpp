@@ -48,8 +48,10 @@ public:
             best_ = ExitCode::kInput;
         }
         PrunePlan plan = look(session, std::move(folder));
-        if (plan.subjects().empty() && plan.leftovers().empty())
+        if (plan.subjects().empty() && plan.leftovers().empty()) {
+            if (json_) print_prune_json(session, plan, std::nullopt);
             return session.no(fmt::format("{}: no checkpoint", dir_));
+        }
         for (const Pointer& pointer : plan.stale_pointers())
             session.say(fmt::format("{} names '{}', which is not there", pointer.name, printable(pointer.target)));
         if (!json_) print_prune_table(session, plan);
@@ -167,6 +169,7 @@ private:
         std::cerr << prune_summary(plan) << ". Go on? [y/N] " << std::flush;
         std::string answer;
         std::getline(std::cin, answer);
+        session.context().check_cancelled();
         const bool is_yes = answer == "y" || answer == "Y" || answer == "yes";
         if (!is_yes) session.error("prune: nothing was removed");
         return is_yes;
@@ -183,8 +186,9 @@ private:
                 throw_error(ErrorCode::kRefused, "{}: cannot be written without its {}", path, strip_.front());
         });
         for (const auto& [path, why] : done.failures) session.error(why);
-        session.say(fmt::format("{}: {}{} freed", dir_, done.failures.empty() ? "" : "not all was removed; ",
-                                size_text(done.freed_bytes)));
+        const std::string_view partly = done.failures.empty() ? "" : "not all was removed; ";
+        session.say(fmt::format("{}: {}{} freed{}", dir_, partly, size_text(done.freed_bytes),
+                                options_.trash.empty() ? "" : fmt::format(", the rest is in {}", options_.trash)));
         return done;
     }
 

@@ -58,6 +58,22 @@ std::string usage_error(const CLI::App& app, const std::vector<std::unique_ptr<c
                        subs.empty() ? "ckpt" : "ckpt " + subs.front()->get_name());
 }
 
+/// An option with an empty value is a shell variable that was not set: `--trash "$bin"` would remove for good, and
+/// behind `--trash=$bin` the parser would take the next word for the value.
+void refuse_empty_values(const CLI::App& command, int argc, char** argv) {
+    for (const std::string_view word : std::vector<std::string_view>(argv, argv + argc)) {
+        if (word == "--") break;
+        if (word.starts_with("--") && word.find('=') == word.size() - 1)
+            throw CLI::ValidationError(std::string(word.substr(0, word.size() - 1)), "is empty: give it a value");
+    }
+    for (const CLI::Option* option : command.get_options()) {
+        if (option->get_positional() || option->count() == 0 || option->get_expected_min() == 0) continue;
+        const auto& values = option->results();
+        if (std::find(values.begin(), values.end(), "") != values.end())
+            throw CLI::ValidationError(option->get_name(), "is empty: give it a value");
+    }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -87,6 +103,7 @@ int main(int argc, char** argv) {
         }
         try {
             app.parse(argc, argv);
+            for (const CLI::App* command : app.get_subcommands()) refuse_empty_values(*command, argc, argv);
         } catch (const CLI::CallForHelp&) {
             session.write(app.help());  // of the chosen command, under its full name
             return 0;

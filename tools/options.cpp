@@ -48,6 +48,11 @@ ScanOptions FolderOptions::scan_options(const Session& session) const {
     return options;
 }
 
+void FolderOptions::require_axis(const RunFolder& folder, const std::string& path) const {
+    if (axis.empty() || axis == "time" || folder.checkpoints().empty() || folder.has_axis(axis)) return;
+    throw_error(ErrorCode::kRefused, "{}: no checkpoint has a number '{}' in its name", path, axis);
+}
+
 void require_folder(const std::string& path) {
     std::error_code error;
     const auto status = std::filesystem::status(path, error);

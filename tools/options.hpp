@@ -25,6 +25,9 @@ struct FolderOptions {
     std::string series;
     void declare(CLI::App& app);
     ScanOptions scan_options(const Session& session) const;
+    /// Throws Error (kRefused) where there are checkpoints and none has a number on the axis asked for: that is no
+    /// honest "none" for a script to go on with.
+    void require_axis(const RunFolder& folder, const std::string& path) const;
 };
 
 /// --prior-to, --up-to, --at.

@@ -36,15 +36,15 @@ Json number(double value) {
 }
 
 Json record(const PruneSubject& subject) {
-    Json files = Json::array({printable(subject.entry.path)});
-    for (const std::string& path : subject.entry.others) files.push_back(printable(path));
+    Json files = Json::array({subject.entry.path});
+    for (const std::string& path : subject.entry.others) files.push_back(path);
     Json reasons = Json::array();
-    for (const std::string& reason : subject.verdict.reasons) reasons.push_back(printable(reason));
+    for (const std::string& reason : subject.verdict.reasons) reasons.push_back(reason);
     const auto& index = subject.item.index;
-    Json json = {{"path", printable(subject.entry.path)},
+    Json json = {{"path", subject.entry.path},
                  {"action", action_name(subject.action)},
                  {"reasons", reasons},
-                 {"series", printable(subject.entry.match.series.str())},
+                 {"series", subject.entry.match.series.str()},
                  {"axis", subject.entry.match.axis.empty() ? Json() : Json(subject.entry.match.axis.str())},
                  {"index", index ? Json(*index) : Json()},
                  {"bytes", subject.item.bytes},
@@ -52,7 +52,7 @@ Json record(const PruneSubject& subject) {
                  {"state", state_name(subject.check.state)}};
     if (index && index_text(*index).find_first_not_of("-0123456789") == std::string::npos)
         json["index"] = static_cast<std::int64_t>(*index);
-    if (!subject.item.why_invalid.empty()) json["why"] = printable(subject.item.why_invalid);
+    if (!subject.item.why_invalid.empty()) json["why"] = subject.item.why_invalid;
     if (subject.item.metric) json["metric"] = number(*subject.item.metric);
     return json;
 }
@@ -62,6 +62,10 @@ Json record(const PruneSubject& subject) {
 std::string prune_summary(const PrunePlan& plan) {
     std::string text = fmt::format("keep {}, remove {} ({})", plan.count(Action::kKeep), plan.count(Action::kRemove),
                                    size_text(plan.removed_bytes()));
+    if (!plan.options().trash.empty()) {
+        text = fmt::format("keep {}, move {} to {} ({} freed)", plan.count(Action::kKeep), plan.count(Action::kRemove),
+                           printable(plan.options().trash), size_text(plan.removed_bytes()));
+    }
     if (const std::size_t stripped = plan.count(Action::kStrip); stripped != 0)
         text += fmt::format(", strip {}", stripped);
     const std::size_t leftovers = plan.leftovers().size();
@@ -94,14 +98,13 @@ void print_prune_json(Session& session, const PrunePlan& plan, const std::option
     Json records = Json::array();
     for (const PruneSubject& subject : plan.subjects()) records.push_back(record(subject));
     Json leftovers = Json::array();
-    for (const Leftover& leftover : plan.leftovers()) leftovers.push_back(printable(leftover.path));
+    for (const Leftover& leftover : plan.leftovers()) leftovers.push_back(leftover.path);
     Json stale = Json::array();
     for (const Pointer& pointer : plan.stale_pointers())
-        stale.push_back({{"name", printable(pointer.name)}, {"target", printable(pointer.target)}});
+        stale.push_back({{"name", pointer.name}, {"target", pointer.target}});
     Json failed = Json::array();
     if (done) {
-        for (const auto& [path, why] : done->failures)
-            failed.push_back({{"path", printable(path)}, {"why", printable(why)}});
+        for (const auto& [path, why] : done->failures) failed.push_back({{"path", path}, {"why", why}});
     }
     session.print(Json({{"plan", records},
                         {"leftovers", leftovers},

@@ -233,14 +233,29 @@ TEST_CASE("series do not compete, and what has no index is the oldest", "[retent
     CHECK(kept(items, rules) == Indices{1, 2, 3, 100, 200});
 }
 
-TEST_CASE("equal indices are told apart by their times", "[retention]") {
+TEST_CASE("of equal indices the later in the list is the newer; times decide where there are none", "[retention]") {
     std::vector<RetentionItem> items = {item(3, kNoon + 9), item(3, kNoon)};
-    items[0].name = "epoch=3-v1.ckpt";
     KeepRules rules;
     rules.last = 1;
+    CHECK(kept(items, rules) == Indices{3});
+    CHECK_FALSE(plan_retention(items, rules)[0].is_kept);
+    rules.by_time = true;
+    CHECK(plan_retention(items, rules)[0].is_kept);
+    rules.by_time = false;
+    for (RetentionItem& each : items) each.index.reset();
+    CHECK(plan_retention(items, rules)[0].is_kept);
+    CHECK_FALSE(plan_retention(items, rules)[1].is_kept);
+}
+
+TEST_CASE("what is asked for by its index or name stays, be it valid or not", "[retention]") {
+    std::vector<RetentionItem> items = {item(1, kNoon), item(2, kNoon), item(3, kNoon), item(4, kNoon)};
+    items[0].why_invalid = items[1].why_invalid = "is empty";
+    KeepRules rules;
+    rules.indices = {2};
+    rules.removes_invalid = true;
     const auto verdicts = plan_retention(items, rules);
-    CHECK(verdicts[0].is_kept);
-    CHECK_FALSE(verdicts[1].is_kept);
+    CHECK_FALSE(verdicts[0].is_kept);
+    CHECK(verdicts[1].is_kept);
 }
 
 TEST_CASE("for any folder and rules: the newest valid one and what is protected stay, a second run removes nothing",
@@ -286,8 +301,9 @@ TEST_CASE("for any folder and rules: the newest valid one and what is protected 
             bool is_newest_valid = each.why_invalid.empty();
             for (const RetentionItem& other : items) {
                 if (!other.why_invalid.empty() || other.series != each.series) continue;
-                const bool is_newer =
-                    other.index != each.index ? other.index > each.index : other.time_seconds > each.time_seconds;
+                const bool is_newer = other.index != each.index ? other.index > each.index
+                                      : each.index              ? &other > &each
+                                                                : other.time_seconds > each.time_seconds;
                 is_newest_valid = is_newest_valid && !is_newer;
             }
             // Twins of index and time are both the newest here; one of them has to stay.

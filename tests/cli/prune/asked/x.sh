@@ -20,6 +20,7 @@ def ask(arguments, answer, before=lambda: None):
 ask(['run', '-l', '2'], b'n\n')
 ask(['run', '-l', '2'], b'\n')
 ask(['run', '-l', '2'], b'\x04')
+ask(['run', '-l', '2'], b'\x03')
 ask(['run', '-l', '2'], b'y\n', lambda: os.symlink('epoch-20.pt', 'run/best.pt'))
 def grow():
     with open('run/checkpoint-2/model-00002-of-00004.safetensors', 'ab') as file: file.write(b'more')
