@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdlib>
+#include <filesystem>
 #include <iostream>
 
 #include "libckpt/path.hpp"
@@ -145,6 +146,9 @@ private:
         // What is damaged or left over may go without a rule; then all that is sound stays.
         rules.all = rules.is_empty();
         options_.root = dir_;
+        std::error_code error;  // a trash that is not there yet is another folder
+        if (!options_.trash.empty() && std::filesystem::equivalent(options_.trash, dir_, error))
+            throw_error(ErrorCode::kUsage, "prune: {} cannot be its own trash", dir_);
         options_.metric_beside = metric_of_trainer_state;
         options_.axis = folder_.axis;
         options_.min_age_text = min_age_;

@@ -4,3 +4,4 @@ ckpt prune run -l 1 -n | tail -1
 ckpt prune run -l 1 -n --trash trash | tail -1
 ckpt prune run -l 1 --yes | tail -1
 mkdir none; ckpt prune none -l 1 --json | python3 -c 'import json, sys; print(json.load(sys.stdin))'
+ckpt prune run -l 1 --trash run/../run --yes; echo "exit $?"
