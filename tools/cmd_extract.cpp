@@ -59,7 +59,8 @@ public:
             ->trigger_on_parse()
             ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
         app.add_option("--rest", rest_, "Write everything else to this file")->type_name("REST");
-        app.add_flag("--salvage", salvage_, "Take what is whole of a damaged checkpoint (native, torch, pyhopper)");
+        app.add_flag("--salvage", salvage_,
+                     "Take what is whole of a damaged checkpoint (native, torch, torch-legacy, safetensors, pyhopper)");
         names_.declare(app);
         cast_.declare(app);
         app.add_flag("--contiguous", contiguous_, "Give each tensor a storage of its own, row-major and without gaps");

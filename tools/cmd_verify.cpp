@@ -22,10 +22,15 @@ public:
     std::string_view summary() const noexcept override { return "Check whether checkpoints are whole"; }
     void setup(CLI::App& app) override {
         app.add_option("path", paths_, "Checkpoints, or folders of them")->required()->type_name("PATH");
-        app.add_flag("--full", how_.full, "Read every byte and compare every checksum (default: structure and sizes)");
+        auto* full = app.add_flag("--full", how_.full,
+                                  "Read every byte and compare every checksum (default: structure and sizes)");
         app.add_option("--sample", sample_, "Read part of the data, compare its checksums: 5%, or so many pieces")
-            ->type_name("PART");
-        app.add_option("--seed", how_.seed, "Of --sample: other numbers choose other pieces (default: 0)");
+            ->type_name("PART")
+            ->excludes(full);
+        app.add_option("--seed", how_.seed, "Of --sample: other numbers choose other pieces (default: 0)")
+            ->check([](const std::string& text) {
+                return text.starts_with('-') ? text + " is no number from 0 on" : std::string();
+            });
         app.add_flag("--values", how_.values,
                      "Read the tensors: NaN and infinities are damage, all zeros and denormals noted");
         app.add_option("-f,--from", how_.from, "Layout of the input (default: by its content)")->type_name("LAYOUT");
@@ -34,9 +39,10 @@ public:
     }
 
     ExitCode run(Session& session) override {
-        if (!sample_.empty()) {
-            how_.size = parse_sample(sample_);
-            if (!how_.size) throw_error(ErrorCode::kUsage, "verify: --sample {}: a part like 5%, or a number", sample_);
+        if (sample_) {
+            how_.size = parse_sample(*sample_);
+            if (!how_.size)
+                throw_error(ErrorCode::kUsage, "verify: --sample '{}': a part like 5%, or a number", *sample_);
             how_.full = how_.full || how_.size->share >= 1;
         }
         for (const std::string& path : paths_) verify(session, path);
@@ -204,7 +210,7 @@ private:
 
     std::vector<std::string> paths_;
     VerifyHow how_;
-    std::string sample_;
+    std::optional<std::string> sample_;
     bool json_ = false;
     FolderOptions folder_;
     nlohmann::ordered_json records_ = nlohmann::ordered_json::array();

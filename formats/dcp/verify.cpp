@@ -2,6 +2,10 @@
 #include "formats/dcp/verify.hpp"
 
 #include <algorithm>
+#include <string>
+#include <unordered_map>
+
+#include <fmt/format.h>
 
 #include "formats/dcp/folder.hpp"
 #include "formats/dcp/read_document.hpp"
@@ -43,6 +47,33 @@ void check_item(const Folder& folder, const Place& place, const std::string& pat
     }
 }
 
+/// What is wrong with a file is wrong with all that it holds: said once, with how many values that concerns.
+void add_damage(const std::vector<Error>& damage, std::vector<Finding>& findings) {
+    struct Reason {
+        std::string text;
+        std::string first;  ///< the path of the first value
+        std::size_t count = 0;
+    };
+    std::vector<Reason> reasons;
+    std::unordered_map<std::string, std::size_t> known;
+    for (const Error& error : damage) {
+        const std::string& message = error.message();
+        const std::size_t end = message.starts_with("'") ? message.find("': ") : std::string::npos;
+        const bool has_path = end != std::string::npos;
+        std::string text = has_path ? message.substr(end + 3) : message;
+        const auto [reason, is_new] = known.try_emplace(text, reasons.size());
+        if (is_new) reasons.push_back({std::move(text), has_path ? message.substr(1, end - 1) : "", 0});
+        ++reasons[reason->second].count;
+    }
+    for (Reason& reason : reasons) {
+        if (reason.count > 1) {
+            reason.text += fmt::format(": {} values, '{}' and others", reason.count, reason.first);
+            reason.first.clear();
+        }
+        findings.push_back({Finding::Severity::kDamage, std::move(reason.first), std::move(reason.text)});
+    }
+}
+
 }  // namespace
 
 std::vector<Finding> verify_folder(const Source& source, VerifyLevel level, const Context& context) {
@@ -53,7 +84,7 @@ std::vector<Finding> verify_folder(const Source& source, VerifyLevel level, cons
         findings.push_back({Finding::Severity::kWarning, "", std::string(text)});
     };
     const Document document = read_folder(source, listening);
-    for (const Error& error : document.damage) findings.push_back({Finding::Severity::kDamage, "", error.message()});
+    add_damage(document.damage, findings);
     if (level == VerifyLevel::kQuick) return findings;
     listening.on_warning = nullptr;
     const Folder folder(source.path, listening);

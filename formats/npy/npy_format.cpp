@@ -174,7 +174,19 @@ public:
     }
 
     std::vector<Finding> verify(const Source& source, VerifyLevel level, const Context& context) const override {
-        auto findings = Format::verify(source, VerifyLevel::kQuick, context);
+        // It says what the reader would warn of.
+        std::vector<Finding> misread;
+        Context quiet = context;
+        if (!source.is_folder && source.head.starts_with(kZipSignature)) {
+            try {
+                misread = misread_members(source.file, ZipProgram::kPython, context);
+                if (!misread.empty()) quiet.on_warning = nullptr;
+            } catch (const Error& error) {
+                if (error.code() != ErrorCode::kDamaged) throw;  // what is wrong is found below
+            }
+        }
+        auto findings = Format::verify(source, VerifyLevel::kQuick, quiet);
+        findings.insert(findings.begin(), misread.begin(), misread.end());
         if (level == VerifyLevel::kQuick || !findings.empty() || is_empty_archive(source)) return findings;
         return verify_zip_members(source.file, context);
     }

@@ -64,6 +64,7 @@ public:
     }
     std::vector<Finding> verify(const Source& source, VerifyLevel level, const Context& context) const override {
         auto findings = Format::verify(source, kind_.is_zip ? VerifyLevel::kQuick : level, context);
+        if (kind_.is_zip && findings.empty()) findings = misread_members(source.file, ZipProgram::kTorch, context);
         if (level == VerifyLevel::kFull && findings.empty() && kind_.is_zip)
             return verify_zip_members(source.file, context);
         if (!findings.empty() && kind_.survey != nullptr) add_survey(source, context, findings);

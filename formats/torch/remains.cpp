@@ -132,8 +132,15 @@ void settle_remains(Salvaged& salvaged, const Remains& remains, const Context& c
 
 std::vector<Finding> findings_of(const Salvaged& salvaged, std::string_view but) {
     std::vector<Finding> findings;
+    // What `settle_remains` says of a tensor, with its path apart.
+    const auto lost = [](const std::string& message) -> Finding {
+        constexpr std::string_view kLost = "' is lost: ";
+        const std::size_t end = message.starts_with("'") ? message.find(kLost) : std::string::npos;
+        if (end == std::string::npos) return {Finding::Severity::kDamage, "", message};
+        return {Finding::Severity::kDamage, message.substr(1, end - 1), message.substr(end + 2)};
+    };
     for (const Error& error : salvaged.document.damage) {
-        if (!error.message().starts_with(but)) findings.push_back({Finding::Severity::kDamage, "", error.message()});
+        if (!error.message().starts_with(but)) findings.push_back(lost(error.message()));
     }
     for (const auto& [path, bytes] : salvaged.whole)
         findings.push_back({Finding::Severity::kNote, path, fmt::format("is whole, {} bytes", bytes)});

@@ -175,6 +175,7 @@ public:
         if (!findings.empty() && source.head.starts_with(kZipSignature)) add_survey(source, level, context, findings);
         if (!findings.empty()) return findings;
         if (!source.is_folder && source.head.starts_with(kZipSignature)) {
+            findings = misread_members(source.file, ZipProgram::kTorch, context);
             if (auto note = absent_checksums(source.file, context)) findings.push_back(std::move(*note));
         }
         if (level == VerifyLevel::kQuick) return findings;

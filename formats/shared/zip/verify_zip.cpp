@@ -44,6 +44,25 @@ std::optional<Finding> absent_checksums(const std::shared_ptr<const File>& file,
                     absent, zip.members().size())};
 }
 
+std::vector<Finding> misread_members(const std::shared_ptr<const File>& file, ZipProgram program,
+                                     const Context& context) {
+    Context quiet = context;
+    quiet.on_warning = nullptr;
+    std::vector<Finding> findings;
+    const ZipDirectory zip = ZipDirectory::read(file, quiet);
+    for (const ZipMember& member : zip.members()) {
+        if (program == ZipProgram::kTorch && member.has_folder_mark) {
+            findings.push_back({Finding::Severity::kDamage, member.name,
+                                "is marked as a folder: torch reads none of its bytes, and says nothing"});
+        }
+        if (program == ZipProgram::kPython && member.has_other_local_name) {
+            findings.push_back({Finding::Severity::kDamage, member.name,
+                                "has another name in its local header than in the directory: Python refuses it"});
+        }
+    }
+    return findings;
+}
+
 std::vector<Finding> verify_zip_members(const std::shared_ptr<const File>& file, const Context& context) {
     std::vector<Finding> findings;
     // Who reads it has found what kind of archive it is.

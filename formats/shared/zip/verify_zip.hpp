@@ -12,6 +12,15 @@ namespace ckpt {
 /// A note where members have no checksum, which is no damage: torch can be told to write none.
 std::optional<Finding> absent_checksums(const std::shared_ptr<const File>& file, const Context& context);
 
+/// Whose reader of zip archives.
+enum class ZipProgram : bool { kTorch, kPython };
+
+/// Damage where the program reads something else than the member's bytes, or nothing: torch leaves the memory of a
+/// member that is marked as a folder as it was; Python refuses one whose local header has another name. Throws Error
+/// (kDamaged) where there is no archive.
+std::vector<Finding> misread_members(const std::shared_ptr<const File>& file, ZipProgram program,
+                                     const Context& context);
+
 /// Reads every member and compares checksums.
 std::vector<Finding> verify_zip_members(const std::shared_ptr<const File>& file, const Context& context);
 

@@ -20,6 +20,7 @@ using namespace zip_records;
 
 constexpr std::uint64_t kLongestComment = 0xffff;
 constexpr std::uint16_t kEncrypted = 1;
+constexpr std::uint64_t kDosFolder = 0x10;  // among the external attributes
 
 std::uint64_t number(std::string_view bytes, std::size_t at, std::size_t width) {
     std::uint64_t value = 0;
@@ -228,6 +229,7 @@ private:
             member.stored_bytes = number(entry, 20, 4);
             member.size_bytes = number(entry, 24, 4);
             member.header_offset_bytes = number(entry, 42, 4);
+            member.has_folder_mark = (number(entry, 38, 4) & kDosFolder) != 0 && member.stored_bytes != 0;
             apply_zip64(entry.substr(kCentralBytes + static_cast<std::size_t>(name_bytes),
                                      static_cast<std::size_t>(extra_bytes)),
                         member.name, member.size_bytes, member.stored_bytes, member.header_offset_bytes);
@@ -269,6 +271,7 @@ private:
         }
         if (name_bytes != member.name.size() ||
             header.compare(kLocalBytes, static_cast<std::size_t>(name_bytes), member.name) != 0) {
+            member.has_other_local_name = true;
             context_.warn(
                 fmt::format("member '{}' has another name in its local header; the directory's counts", name));
         }

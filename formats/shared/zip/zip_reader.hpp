@@ -17,6 +17,8 @@ namespace ckpt {
 struct ZipMember {
     std::string name;
     bool deflated = false;
+    bool has_folder_mark = false;           ///< the bit that DOS has for folders, on a member that has bytes
+    bool has_other_local_name = false;      ///< the local header names it otherwise
     std::uint32_t crc32 = 0;                ///< as the directory has it; 0 may mean "not computed"
     std::uint64_t stored_bytes = 0;         ///< in the file
     std::uint64_t size_bytes = 0;           ///< decoded

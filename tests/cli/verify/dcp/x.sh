@@ -15,3 +15,6 @@ ckpt ls run
 ckpt last run
 ckpt ls run/epoch=3-step=30.ckpt --indices || echo $?
 ckpt verify run
+# One line for a file, however much it holds.
+cp -r $DATA/dcp/fsdp2_2 gone && chmod -R u+w gone && rm gone/__1_0.distcp
+ckpt verify gone || echo $?

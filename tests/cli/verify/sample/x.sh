@@ -15,3 +15,7 @@ ckpt verify --sample 99.9% changed.ckpt 2>/dev/null | head -n 2
 for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do ckpt verify -q --sample 10% --seed $i changed.pt >/dev/null 2>&1 || echo "found by seed $i"; done
 ckpt verify --sample 5% --json epoch-40.pt
 ckpt verify --sample 0% epoch-40.pt; echo "exit $?"
+# Options that would do nothing, or something else than they say.
+ckpt verify --sample 5% --full a.pt; echo "exit $?"
+ckpt verify --sample '' a.pt; echo "exit $?"
+ckpt verify --sample 5% --seed -1 a.pt; echo "exit $?"
