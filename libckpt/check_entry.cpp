@@ -73,6 +73,18 @@ std::vector<std::string> files_below(const Registry& registry, const std::string
     return files;
 }
 
+/// How many folders of one rank each a folder holds (`mp_rank_00`, `mp_rank_00_001`, `rank_3`).
+std::size_t ranks_in(const std::string& folder) {
+    std::size_t count = 0;
+    std::error_code error;
+    for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+        std::error_code ignored;
+        const std::string name = it->path().filename().string();
+        if (number_behind(name, "rank_") && it->is_directory(ignored)) ++count;
+    }
+    return count;
+}
+
 /// The place of a name among others that it counts: "model-", ".safetensors", 2, 3 of
 /// "model-00002-of-00003.safetensors".
 struct Counted {
@@ -158,6 +170,8 @@ std::string missing_of_counted(const std::vector<std::string>& files, bool has_i
 
 EntryChecker::EntryChecker(const Registry& registry, const std::vector<CheckpointEntry>& all) : registry_(registry) {
     for (const CheckpointEntry& entry : all) {
+        if (entry.is_folder && entry.match.index)
+            folders_[{parent_of(entry), entry.match.series.str()}].push_back(entry.path);
         if (!entry.match.is_part) continue;
         if (!names_) names_.emplace();
         const auto parts = parts_of(entry);
@@ -205,6 +219,24 @@ std::string EntryChecker::missing_part(const CheckpointEntry& entry) const {
                        next);
 }
 
+std::string EntryChecker::missing_ranks(const CheckpointEntry& entry) const {
+    constexpr std::ptrdiff_t kNear = 4;
+    const std::size_t own = ranks_in(entry.path);
+    const auto found = folders_.find({parent_of(entry), entry.match.series.str()});
+    if (own == 0 || found == folders_.end()) return {};
+    const auto& all = found->second;
+    const auto place = std::find(all.begin(), all.end(), entry.path);
+    if (place == all.end()) return {};
+    std::size_t least = 0;  // of those that have any
+    const auto end = place + std::min(kNear + 1, all.end() - place);
+    for (auto other = place - std::min(kNear, place - all.begin()); other != end; ++other) {
+        const std::size_t count = other == place ? 0 : ranks_in(*other);
+        if (count != 0 && (least == 0 || count < least)) least = count;
+    }
+    if (least <= own) return {};
+    return fmt::format("has {} folder{} of ranks, each of those around it {} or more", own, own == 1 ? "" : "s", least);
+}
+
 bool EntryChecker::is_of_others(const CheckpointEntry& entry, const CheckResult& own) {
     return own.state == CheckResult::State::kUnreadable && own.layout.empty() && entry.is_folder;
 }
@@ -247,6 +279,7 @@ EntryRest EntryChecker::rest_of(const CheckpointEntry& entry, const Context& con
     constexpr int kDepth = 2;
     auto below = files_below(registry_, entry.path, is_known ? 0 : kDepth);
     if (rest.missing.empty()) rest.missing = missing_of_counted(below, is_known);
+    if (rest.missing.empty()) rest.missing = missing_ranks(entry);
     for (std::string& file : below) {
         // Its layout looks after the others.
         if (!is_known || NameTable::why_not(fs::path(file).filename().string())) rest.files.push_back(std::move(file));

@@ -31,6 +31,7 @@ struct EntryRest {
 /// Checks what `check_checkpoint` checks, and besides:
 /// - of a set of files every part, and whether some are missing: a gap in their numbers, or fewer than each of the
 ///   other sets of the series has;
+/// - of a folder with a folder for each rank (`mp_rank_00`) whether it has fewer than each of those around it;
 /// - of a folder whether each file of those is there whose names count them (`-00002-of-00003`);
 /// - of a folder the files beside the layout's own (`optimizer.pt`), without which a run cannot go on;
 /// - of a folder of no known layout that holds files of known ones (a file for each rank) each of these.
@@ -55,9 +56,12 @@ private:
     std::vector<std::string> parts_of(const CheckpointEntry& entry) const;
     static std::string gap_in(const std::vector<std::string>& parts);
     std::string missing_part(const CheckpointEntry& entry) const;
+    std::string missing_ranks(const CheckpointEntry& entry) const;
 
     const Registry& registry_;
     std::optional<NameTable> names_;  ///< where there are sets
+    /// Of a folder and series the paths of its folders, in order.
+    std::map<std::pair<std::string, std::string>, std::vector<std::string>> folders_;
     /// Of a folder and series how many parts its sets without gaps have, ascending.
     std::map<std::pair<std::string, std::string>, std::vector<std::size_t>> counts_;
 };

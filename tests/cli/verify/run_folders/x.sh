@@ -14,6 +14,8 @@ for step in 100 200; do
 done
 rm meg/iter_0000200/mp_rank_01/model_optim_rng.pt && head -c 3000 "$pt" > meg/iter_0000200/mp_rank_01/model_optim_rng.pt
 ckpt verify meg | head -3
+rm -r meg/iter_0000200/mp_rank_01 && cp -r meg/iter_0000100 meg/iter_0000300
+ckpt verify meg; ckpt ls --valid --indices meg
 mkdir comp && for batch in 10 20; do for rank in 0 1 2; do cp "$pt" "comp/ep1-ba$batch-rank$rank.pt"; done; done
 rm comp/ep1-ba20-rank1.pt
 ckpt verify comp; echo "exit $?"
