@@ -80,7 +80,7 @@ private:
             if (layout != nullptr && (is_rolling(*layout) || !has_tags)) {
                 one = folder_entry(path);
             } else if (folder_.series.empty() && folder_.pattern.empty()) {
-                one = named_folder(session, path);
+                one = named_folder(session, path, folder);
             }
             if (one) {
                 const EntryChecker checker(session.registry(), {*one});

@@ -123,7 +123,7 @@ Verified verify_entry(const Session& session, const EntryChecker& checker, const
     return whole;
 }
 
-std::optional<CheckpointEntry> named_folder(const Session& session, const std::string& path) {
+std::optional<CheckpointEntry> named_folder(const Session& session, const std::string& path, const RunFolder& folder) {
     std::error_code error;
     fs::path whole = fs::absolute(path, error).lexically_normal();
     if (!whole.has_filename()) whole = whole.parent_path();  // "run/checkpoint-5/"
@@ -131,6 +131,8 @@ std::optional<CheckpointEntry> named_folder(const Session& session, const std::s
     NameReader names(table);
     auto match = names.classify(whole.filename().string(), EntryKind::kFolder);
     if (!match || match->is_shard || !is_checkpoint_folder(path, *match, names, session.extensions())) return {};
+    const bool is_vague = match->scheme == "generic-last-int" || match->scheme.starts_with("orbax");
+    if (is_vague && !folder.checkpoints().empty()) return {};
     CheckpointEntry entry = folder_entry(path);
     entry.match = std::move(*match);
     return entry;

@@ -40,7 +40,7 @@ Verified verify_entry(const Session& session, const EntryChecker& checker, const
 void add_part(Verified& whole, const Verified& part, const std::string& file, const std::string& folder);
 
 /// The folder as the checkpoint that its own name and what is in it say it is (`run/checkpoint-500`); nullopt for any
-/// other.
-std::optional<CheckpointEntry> named_folder(const Session& session, const std::string& path);
+/// other. A name that says little (`seed_2`) does not count where the folder holds checkpoints.
+std::optional<CheckpointEntry> named_folder(const Session& session, const std::string& path, const RunFolder& folder);
 
 }  // namespace ckpt

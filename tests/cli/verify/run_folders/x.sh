@@ -26,3 +26,5 @@ rm ds/global_step3/*_model_states.pt
 ckpt verify ds; echo "exit $?"
 echo '# every tier goes through all files'
 ckpt verify --values --full hf/checkpoint-500; echo "exit $?"
+echo '# a number behind the name of a run makes no checkpoint of it'
+mkdir seed_2 && cp "$pt" 'seed_2/a 3.pt' && cp "$pt" 'seed_2/b 4.pt' && ckpt verify seed_2
