@@ -10,6 +10,7 @@
 
 #include "formats/shared/pickle/tagged.hpp"
 #include "formats/shared/torch/rebuild.hpp"
+#include "formats/shared/zip/verify_zip.hpp"
 #include "formats/shared/zip/zip_walk.hpp"
 #include "formats/torch/read_zip.hpp"
 #include "formats/torch/remains.hpp"
@@ -32,21 +33,6 @@ std::string folded(std::string_view name) {
         if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
     }
     return result;
-}
-
-std::uint32_t checksum_of(const Blob& blob, const Context& context) {
-    constexpr std::uint64_t kPiece = std::uint64_t{1} << 20;
-    std::vector<std::byte> buffer(static_cast<std::size_t>(std::min(kPiece, blob.size_bytes())));
-    std::uint32_t crc = 0;
-    for (std::uint64_t done = 0; done < blob.size_bytes();) {
-        const auto piece = std::span(buffer).first(
-            static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), blob.size_bytes() - done)));
-        blob.read(done, piece);
-        crc = crc32(crc, piece);
-        done += piece.size();
-        context.check_cancelled();
-    }
-    return crc;
 }
 
 /// What the pickle of an archive says of its storages: where a record ends is not to be searched for then.

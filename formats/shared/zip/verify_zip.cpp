@@ -11,7 +11,6 @@
 #include "libckpt/error.hpp"
 
 namespace ckpt {
-namespace {
 
 std::uint32_t checksum_of(const Blob& blob, const Context& context) {
     std::vector<std::byte> buffer(static_cast<std::size_t>(std::min<std::uint64_t>(blob.size_bytes(), 1u << 20)));
@@ -26,8 +25,6 @@ std::uint32_t checksum_of(const Blob& blob, const Context& context) {
     }
     return crc;
 }
-
-}  // namespace
 
 std::optional<Finding> absent_checksums(const std::shared_ptr<const File>& file, const Context& context) {
     Context quiet = context;

@@ -1,6 +1,7 @@
 // Checking the bytes of a zip archive, member by member.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -8,6 +9,9 @@
 #include "libckpt/format.hpp"
 
 namespace ckpt {
+
+/// CRC-32 of all its bytes, read in pieces. Throws Error (kCancelled), and what reading throws.
+std::uint32_t checksum_of(const Blob& blob, const Context& context);
 
 /// A note where members have no checksum, which is no damage: torch can be told to write none.
 std::optional<Finding> absent_checksums(const std::shared_ptr<const File>& file, const Context& context);
