@@ -1,4 +1,5 @@
 // ckpt prune: removes checkpoints of a run by rules of what to keep; shows the plan first.
+#include <poll.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -171,6 +172,10 @@ private:
             return false;
         }
         std::cerr << prune_summary(plan) << ". Go on? [y/N] " << std::flush;
+        // An interrupt just before a read would not end it.
+        constexpr int kMilliseconds = 50;
+        struct pollfd input = {STDIN_FILENO, POLLIN, 0};
+        while (::poll(&input, 1, kMilliseconds) <= 0) session.context().check_cancelled();
         std::string answer;
         std::getline(std::cin, answer);
         session.context().check_cancelled();
