@@ -1,5 +1,7 @@
 # Killed at each rename and each removal, by SIGKILL: what passes as valid is whole, nothing that stays or goes to the trash is lost, the next run ends the work.
-[ -z "$SANITIZED" ] && strace -o /dev/null true 2> /dev/null || { echo "strace cannot be used here" >&2; exit 77; }
+if [ -n "$SANITIZED" ] || ! strace -o /dev/null true 2> /dev/null || (strace -o /dev/null -e inject=write:signal=KILL:when=1 echo > /dev/null; exit $?) 2> /dev/null; then
+    echo "strace cannot kill here, or the program is a sanitized one" >&2; exit 77
+fi
 mkdir start && for n in 1 2; do cp -r $DATA/safetensors/hub_sharded start/checkpoint-$n; cp $DATA/run/epoch-10.pt start/checkpoint-$n/optimizer.pt
 for shard in 0 1 2; do cp $DATA/run/epoch-10.pt start/checkpoint_${n}_${n}00-model_part-0-shard$shard.pt; done; cp $DATA/run/epoch-20.pt start/epoch=$n.ckpt; echo $n > start/epoch=$n.yaml; done
 find start -exec touch -d '2026-01-02 10:00' {} +
