@@ -198,24 +198,15 @@ public:
         : file_(source.file), context_(context), storages_(source.file) {}
 
     Document run() {
-        read_head();
-        const std::string what = "the pickle of the object";
-        const std::uint64_t object_at = at_;
-        const std::string object = next(what);
-        Survey survey;
-        PickleFacts facts;
-        {
-            Pool scratch;
-            parse(object, object_at, what, scratch, survey, &facts);
-        }
-        warn_of_globals(facts.globals, context_);
-        find_storages(survey);
+        const Object object = read_object();
+        find_storages(object.survey);
         Document document;
         document.format = "torch-legacy";
         document.producer = "torch.save before torch 1.6, or its old form";
         LegacyRebuilder rebuilder(storages_, context_);
-        document.root = parse(object, object_at, what, document.pool(), rebuilder, &facts);
-        if (facts.protocol != 2) document.set_attribute("torch:pickle_protocol", Value::integer(facts.protocol));
+        document.root = parse(object.pickle, object.at, kObject, document.pool(), rebuilder, nullptr);
+        if (object.facts.protocol != 2)
+            document.set_attribute("torch:pickle_protocol", Value::integer(object.facts.protocol));
         if (!rebuilder.sources().is_null()) document.set_attribute("torch:sources", rebuilder.sources());
         settle_torch_values(document.root, context_);
         rebuilder.check_all_bounds();
@@ -224,17 +215,9 @@ public:
 
     /// What is there of a stream that was cut, or in which storages have a wrong count.
     Salvaged salvage() {
-        read_head();
-        const std::string what = "the pickle of the object";
-        const std::uint64_t object_at = at_;
-        const std::string object = next(what);
-        Survey survey;
-        PickleFacts facts;
-        Pool scratch;
-        parse(object, object_at, what, scratch, survey, &facts);
-        warn_of_globals(facts.globals, context_);
+        const Object object = read_object();
         LegacyRemains remains(file_);
-        place_storages(survey, remains);
+        place_storages(object.survey, remains);
         Salvaged result;
         result.document.format = "torch-legacy";
         if (at_ > file_->size_bytes()) {
@@ -243,7 +226,7 @@ public:
                 fmt::format("{} at byte {}, its storages at byte {}", kEndsEarly, file_->size_bytes(), at_));
         }
         LegacyRebuilder rebuilder(remains, context_, &remains);
-        result.document.root = parse(object, object_at, what, result.document.pool(), rebuilder, &facts);
+        result.document.root = parse(object.pickle, object.at, kObject, result.document.pool(), rebuilder, nullptr);
         settle_remains(result, remains, context_);
         return result;
     }
@@ -251,6 +234,26 @@ public:
     static constexpr std::string_view kEndsEarly = "the file ends";
 
 private:
+    static constexpr std::string_view kObject = "the pickle of the object";
+
+    /// The pickle before the storages, looked through for them.
+    struct Object {
+        std::uint64_t at = 0;
+        std::string pickle;
+        Survey survey;
+        PickleFacts facts;
+    };
+    Object read_object() {
+        read_head();
+        Object object;
+        object.at = at_;
+        object.pickle = next(kObject);
+        Pool scratch;
+        parse(object.pickle, object.at, kObject, scratch, object.survey, &object.facts);
+        warn_of_globals(object.facts.globals, context_);
+        return object;
+    }
+
     /// Where each storage would be, however much of it is there.
     void place_storages(const Survey& survey, LegacyRemains& remains) {
         Pool pool;
